@@ -1,1 +1,3 @@
-//! Skeleton.
+//! Pure planning for Sei nodes on Kubernetes.
+
+pub mod api;

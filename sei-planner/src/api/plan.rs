@@ -1,0 +1,171 @@
+//! A plan as it stands in `status.plan`.
+//!
+//! The fields up to `failedTaskDetail` are those of the controller this operator replaces; the ones after it are ours,
+//! optional, and absent in plans that the old controller stored.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::{NodePhase, Time};
+
+/// An ordered list of tasks with a purpose.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct TaskPlan {
+    /// UUID of the plan; every plan has its own.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub id: String,
+    /// Where the plan stands.
+    pub phase: PlanPhase,
+    /// The tasks, in the order they run.
+    pub tasks: Vec<PlannedTask>,
+    /// Phase of the node once the plan is complete.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target_phase: Option<NodePhase>,
+    /// Phase of the node when the plan fails.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failed_phase: Option<NodePhase>,
+    /// Position of the task that failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failed_task_index: Option<i32>,
+    /// What failed, and why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failed_task_detail: Option<FailedTaskDetail>,
+    /// Why the plan exists. Absent in plans stored by the controller this operator replaces.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kind: Option<PlanKindName>,
+    /// The differences that an `Update` plan removes, or what a `Repair` plan brings back.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub drift: Vec<DriftKind>,
+    /// `metadata.generation` of the spec that the plan was built from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target_generation: Option<i64>,
+    /// How many plans in a row, this one included, ran out of retries.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failures: Option<i32>,
+    /// When the operator plans again by itself after this failure; absent when only a change can help.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_at: Option<Time>,
+    /// Value of the annotation `sei.io/retry` when the plan was built.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_token: Option<String>,
+}
+
+/// Where a plan stands.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PlanPhase {
+    /// Tasks are left to do.
+    Active,
+    /// Every task is done.
+    Complete,
+    /// One task failed for good.
+    Failed,
+}
+
+/// Why a plan exists.
+#[derive(
+    JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord,
+)]
+pub enum PlanKindName {
+    /// Brings a new node up.
+    Init,
+    /// Brings a new node up through a bootstrap Job.
+    Bootstrap,
+    /// Brings up a validator that founds a chain.
+    Genesis,
+    /// Makes a running node follow its spec.
+    Update,
+    /// Opens the gate of a sidecar that lost its ready flag.
+    MarkReady,
+    /// Brings back objects that somebody deleted.
+    Repair,
+}
+
+/// One way in which a running node differs from its spec, or a thing that is missing.
+#[derive(
+    JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord,
+)]
+pub enum DriftKind {
+    /// `spec.image` is not what runs.
+    Image,
+    /// The StatefulSet is gone.
+    StatefulSet,
+    /// The headless Service is gone.
+    Service,
+}
+
+/// One task of a plan.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct PlannedTask {
+    /// Type of the task, for example `apply-statefulset`.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// UUID of the task; also its id in the sidecar.
+    pub id: String,
+    /// Where the task stands.
+    pub status: TaskStatus,
+    /// Parameters; their shape depends on the type.
+    #[serde(default, skip_serializing_if = "Value::is_null")]
+    pub params: Value,
+    /// When the task was first attempted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub submitted_at: Option<Time>,
+    /// The last failure, also one that is being retried.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub error: String,
+    /// How many failures are retried.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub max_retries: i32,
+    /// Failures so far.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub retry_count: i32,
+    /// No attempt before this time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_before: Option<Time>,
+    /// What the task waits for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waiting_for: Option<String>,
+    /// Since when it waits for that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waiting_since: Option<Time>,
+}
+
+/// Where a task stands.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TaskStatus {
+    /// To be done.
+    Pending,
+    /// Submitted to the sidecar and not finished.
+    Running,
+    /// Done.
+    Complete,
+    /// Failed for good.
+    Failed,
+}
+
+/// The failure that ended a plan.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct FailedTaskDetail {
+    /// Type of the task.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// UUID of the task.
+    pub id: String,
+    /// Why it failed.
+    pub error: String,
+    /// Failures that were retried.
+    pub retry_count: i32,
+    /// How many would have been.
+    pub max_retries: i32,
+}
+
+#[allow(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde passes a reference"
+)]
+fn is_zero(n: &i32) -> bool {
+    *n == 0
+}
