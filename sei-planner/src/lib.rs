@@ -1,3 +1,4 @@
 //! Pure planning for Sei nodes on Kubernetes.
 
 pub mod api;
+pub mod names;

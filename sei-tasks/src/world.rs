@@ -1,0 +1,302 @@
+//! The traits behind which all I/O happens. Nothing else in the workspace touches a cluster, a sidecar, a clock or a
+//! source of randomness; the real adapters and the simulated world implement the same traits.
+
+use std::collections::BTreeMap;
+use std::future::Future;
+
+use sei_planner::api::{SeiNode, SeiNodeStatus, Time};
+use sei_planner::names::NodeKey;
+use serde_json::Value;
+use thiserror::Error;
+
+/// A kind of object that the operator reads or writes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Kind {
+    /// `sei.io/v1alpha1` SeiNode.
+    SeiNode,
+    /// `apps/v1` StatefulSet.
+    StatefulSet,
+    /// `v1` Service.
+    Service,
+    /// `v1` PersistentVolumeClaim.
+    PersistentVolumeClaim,
+    /// `v1` PersistentVolume (cluster-scoped).
+    PersistentVolume,
+    /// `v1` Pod.
+    Pod,
+}
+
+impl Kind {
+    /// `apiVersion` on the wire.
+    #[must_use]
+    pub fn api_version(self) -> &'static str {
+        match self {
+            Self::SeiNode => sei_planner::api::API_VERSION,
+            Self::StatefulSet => "apps/v1",
+            Self::Service | Self::PersistentVolumeClaim | Self::PersistentVolume | Self::Pod => {
+                "v1"
+            }
+        }
+    }
+
+    /// `kind` on the wire.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::SeiNode => "SeiNode",
+            Self::StatefulSet => "StatefulSet",
+            Self::Service => "Service",
+            Self::PersistentVolumeClaim => "PersistentVolumeClaim",
+            Self::PersistentVolume => "PersistentVolume",
+            Self::Pod => "Pod",
+        }
+    }
+
+    /// Resource name in URLs.
+    #[must_use]
+    pub fn plural(self) -> &'static str {
+        match self {
+            Self::SeiNode => "seinodes",
+            Self::StatefulSet => "statefulsets",
+            Self::Service => "services",
+            Self::PersistentVolumeClaim => "persistentvolumeclaims",
+            Self::PersistentVolume => "persistentvolumes",
+            Self::Pod => "pods",
+        }
+    }
+
+    /// Whether objects of this kind live in a namespace.
+    #[must_use]
+    pub fn namespaced(self) -> bool {
+        match self {
+            Self::PersistentVolume => false,
+            Self::SeiNode
+            | Self::StatefulSet
+            | Self::Service
+            | Self::PersistentVolumeClaim
+            | Self::Pod => true,
+        }
+    }
+
+    /// Every kind.
+    pub const ALL: [Self; 6] = [
+        Self::SeiNode,
+        Self::StatefulSet,
+        Self::Service,
+        Self::PersistentVolumeClaim,
+        Self::PersistentVolume,
+        Self::Pod,
+    ];
+}
+
+/// Which object: kind, namespace (empty for cluster-scoped kinds) and name.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ObjectId {
+    /// Kind.
+    pub kind: Kind,
+    /// Namespace, empty for cluster-scoped kinds.
+    pub namespace: String,
+    /// Name.
+    pub name: String,
+}
+
+impl ObjectId {
+    /// The object `name` of `kind` in `namespace`.
+    pub fn new(kind: Kind, namespace: impl Into<String>, name: impl Into<String>) -> Self {
+        Self {
+            kind,
+            namespace: namespace.into(),
+            name: name.into(),
+        }
+    }
+}
+
+/// What the API server refused or could not do.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum ClusterError {
+    /// 409 on a write with a precondition that no longer holds.
+    #[error("conflict: {0}")]
+    Conflict(String),
+    /// The object is not there (on writes; reads answer `None`).
+    #[error("not found: {0}")]
+    NotFound(String),
+    /// 4xx that the same request will get again: invalid, forbidden.
+    #[error("rejected by the API server ({code}): {message}")]
+    Rejected {
+        /// HTTP status.
+        code: u16,
+        /// The server's words.
+        message: String,
+    },
+    /// Time-out, 5xx, 429: nobody knows whether the request was applied.
+    #[error("API server unavailable: {0}")]
+    Unavailable(String),
+}
+
+/// Result of a create.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Created {
+    /// The object was made; as the server returned it.
+    New(Value),
+    /// An object of that name was there before.
+    AlreadyExists,
+}
+
+/// An event about a SeiNode.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Event {
+    /// Whether it is a `Warning` (else `Normal`).
+    pub warning: bool,
+    /// CamelCase word.
+    pub reason: &'static str,
+    /// A sentence for people.
+    pub message: String,
+}
+
+/// The API server, as far as the operator uses it.
+///
+/// `cached` and `peers` answer from watches and cost no request; everything else is a request. Objects are JSON
+/// values as the API server returns them.
+pub trait Cluster: Send + Sync {
+    /// The node, at least as new as the last write this process made to it.
+    fn node(
+        &self,
+        key: &NodeKey,
+    ) -> impl Future<Output = Result<Option<SeiNode>, ClusterError>> + Send;
+
+    /// What the watches last saw of an object: its metadata, and for pods also `status`.
+    fn cached(&self, id: &ObjectId) -> Option<Value>;
+
+    /// SeiNodes in `namespace` that carry all labels of `selector`, from the watch.
+    fn peers(&self, namespace: &str, selector: &BTreeMap<String, String>) -> Vec<NodeKey>;
+
+    /// A live read.
+    fn read(
+        &self,
+        id: &ObjectId,
+    ) -> impl Future<Output = Result<Option<Value>, ClusterError>> + Send;
+
+    /// A plain create. `object` has `apiVersion`, `kind`, `metadata.namespace` and `metadata.name`.
+    fn create(
+        &self,
+        id: &ObjectId,
+        object: &Value,
+    ) -> impl Future<Output = Result<Created, ClusterError>> + Send;
+
+    /// A forced server-side apply under [`sei_planner::api::FIELD_MANAGER`]; returns the object as it stands after it.
+    fn apply(
+        &self,
+        id: &ObjectId,
+        object: &Value,
+    ) -> impl Future<Output = Result<Value, ClusterError>> + Send;
+
+    /// A delete with background propagation that only an object of this uid obeys. `Ok` also when it is gone already.
+    fn delete(
+        &self,
+        id: &ObjectId,
+        uid: &str,
+    ) -> impl Future<Output = Result<(), ClusterError>> + Send;
+
+    /// A merge patch of metadata (finalizers, owner references) that carries uid and resourceVersion of the version read.
+    fn patch_metadata(
+        &self,
+        id: &ObjectId,
+        uid: &str,
+        resource_version: &str,
+        metadata: &Value,
+    ) -> impl Future<Output = Result<Value, ClusterError>> + Send;
+
+    /// Replaces `node.status` by `status` with one merge patch (explicit nulls) that carries the resourceVersion of
+    /// `node`; returns the node after the write.
+    fn write_status(
+        &self,
+        node: &SeiNode,
+        status: &SeiNodeStatus,
+    ) -> impl Future<Output = Result<SeiNode, ClusterError>> + Send;
+
+    /// Publishes an event about `node`.
+    fn announce(
+        &self,
+        node: &SeiNode,
+        event: &Event,
+    ) -> impl Future<Output = Result<(), ClusterError>> + Send;
+}
+
+/// A task as it is posted to a sidecar.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TaskRequest {
+    /// UUID; posting a failed id runs it again, any other known id does nothing.
+    pub id: String,
+    /// Type, for example `config-apply`.
+    pub kind: &'static str,
+    /// Parameters, absent when there are none.
+    pub params: Option<Value>,
+}
+
+/// A task as a sidecar reports it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TaskReport {
+    /// Where it stands.
+    pub state: TaskState,
+    /// What a failed task says, empty otherwise.
+    pub error: String,
+}
+
+/// Where a task stands in a sidecar.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TaskState {
+    /// Accepted and not finished.
+    Running,
+    /// Finished well.
+    Completed,
+    /// Finished badly.
+    Failed,
+}
+
+/// Why a sidecar gave no usable answer.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum SidecarError {
+    /// No answer: refused, reset, timed out, no such host.
+    #[error("{0}")]
+    Unreachable(String),
+    /// 400: the same request will be refused again.
+    #[error("{0}")]
+    Refused(String),
+    /// Any other answer that the API description does not know.
+    #[error("sidecar answered {code}: {body}")]
+    Unexpected {
+        /// HTTP status.
+        code: u16,
+        /// The start of the body.
+        body: String,
+    },
+}
+
+/// A node's sidecar. `base_url` has no trailing slash. Every call has a deadline of its own.
+pub trait Sidecar: Send + Sync {
+    /// `POST /v0/tasks`.
+    fn submit(
+        &self,
+        base_url: &str,
+        request: &TaskRequest,
+    ) -> impl Future<Output = Result<(), SidecarError>> + Send;
+
+    /// `GET /v0/tasks/{id}`; `None` when the sidecar does not know the id.
+    fn task(
+        &self,
+        base_url: &str,
+        id: &str,
+    ) -> impl Future<Output = Result<Option<TaskReport>, SidecarError>> + Send;
+
+    /// `GET /v0/healthz`: true for 200, false for 503.
+    fn healthz(&self, base_url: &str) -> impl Future<Output = Result<bool, SidecarError>> + Send;
+}
+
+/// The two things a pure planner cannot make: the time, and ids that nobody used before.
+pub trait Clock: Send + Sync {
+    /// Now.
+    fn now(&self) -> Time;
+
+    /// A fresh UUID v4 for a plan, lower-case with hyphens.
+    fn fresh_plan_id(&self) -> String;
+}
