@@ -112,7 +112,9 @@ pub struct SidecarTlsSpec {
 }
 
 /// Kind of a cert-manager issuer.
-#[derive(JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(
+    JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord,
+)]
 pub enum IssuerKind {
     /// An issuer of the node's namespace.
     Issuer,
