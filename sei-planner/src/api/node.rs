@@ -1,8 +1,5 @@
 //! The SeiNode kind: what people write in `spec`.
-#![allow(
-    unreachable_pub,
-    reason = "the derive of the schema copies each struct, with its visibility, into a function"
-)]
+#![allow(unreachable_pub, reason = "the derive of the schema copies each struct, with its visibility, into a function")]
 
 use std::collections::BTreeMap;
 
@@ -112,7 +109,7 @@ pub struct SidecarTlsSpec {
 }
 
 /// Kind of a cert-manager issuer.
-#[derive(JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum IssuerKind {
     /// An issuer of the node's namespace.
     Issuer,

@@ -64,9 +64,7 @@ pub enum PlanPhase {
 }
 
 /// Why a plan exists.
-#[derive(
-    JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord,
-)]
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum PlanKindName {
     /// Brings a new node up.
     Init,
@@ -83,9 +81,7 @@ pub enum PlanKindName {
 }
 
 /// One way in which a running node differs from its spec, or a thing that is missing.
-#[derive(
-    JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord,
-)]
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum DriftKind {
     /// `spec.image` is not what runs.
     Image,
@@ -162,10 +158,7 @@ pub struct FailedTaskDetail {
     pub max_retries: i32,
 }
 
-#[allow(
-    clippy::trivially_copy_pass_by_ref,
-    reason = "serde passes a reference"
-)]
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
 fn is_zero(n: &i32) -> bool {
     *n == 0
 }

@@ -1,8 +1,5 @@
 //! What the operator says about a node: `status`.
-#![allow(
-    unreachable_pub,
-    reason = "the derive of the schema copies each struct, with its visibility, into a function"
-)]
+#![allow(unreachable_pub, reason = "the derive of the schema copies each struct, with its visibility, into a function")]
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -41,18 +38,10 @@ pub struct SeiNodeStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub external_address: Option<String>,
     /// The Secret that a TLS node expects, for those who provision it.
-    #[serde(
-        default,
-        rename = "sidecarTLS",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(default, rename = "sidecarTLS", skip_serializing_if = "Option::is_none")]
     pub sidecar_tls: Option<SidecarTlsStatus>,
     /// Issuer of the certificate that the sidecar's proxy serves.
-    #[serde(
-        default,
-        rename = "currentSidecarTLS",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(default, rename = "currentSidecarTLS", skip_serializing_if = "Option::is_none")]
     pub current_sidecar_tls: Option<CurrentSidecarTls>,
     /// Mode that the running pod was configured for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -71,11 +60,7 @@ pub struct SeiNodeStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub state_sync_configured: Option<bool>,
     /// Every claim that was ever imported; none of them is deleted, whatever the spec says now.
-    #[serde(
-        default,
-        rename = "importedPVCs",
-        skip_serializing_if = "Vec::is_empty"
-    )]
+    #[serde(default, rename = "importedPVCs", skip_serializing_if = "Vec::is_empty")]
     pub imported_pvcs: Vec<String>,
 }
 
@@ -113,9 +98,7 @@ pub struct AppliedRecords {
 }
 
 /// Where a node stands in its life.
-#[derive(
-    JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord,
-)]
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum NodePhase {
     /// Nothing was started yet.
     Pending,
