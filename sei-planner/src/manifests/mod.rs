@@ -14,7 +14,7 @@ use serde::Serialize;
 pub use labels::{NODE_LABEL, resource_labels, selector_labels};
 pub use service::service;
 pub use statefulset::statefulset;
-pub use volume::data_claim;
+pub use volume::{data_claim, required_storage};
 
 use crate::api;
 use crate::node::ValidNode;

@@ -25,9 +25,13 @@ pub fn data_claim(node: &ValidNode, platform: &Platform) -> Manifest {
     Manifest::DataClaim(Object::of(node, "v1", "PersistentVolumeClaim", &node.key.generated_claim(), spec))
 }
 
-/// Size of the data volume: what is requested, and the least an imported one must have.
+/// The least an imported claim must have: what the node would ask for itself.
 #[must_use]
-pub(crate) fn storage_size(mode: Mode, platform: &Platform) -> &Quantity {
+pub fn required_storage<'p>(node: &ValidNode, platform: &'p Platform) -> &'p Quantity {
+    storage_size(node.mode, platform)
+}
+
+fn storage_size(mode: Mode, platform: &Platform) -> &Quantity {
     match mode {
         Mode::FullNode => &platform.storage_size_default,
     }

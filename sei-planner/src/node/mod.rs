@@ -18,5 +18,5 @@ pub use drift::drift;
 pub use observed::{Observed, PodFacts, Presence, SidecarHealth, TaskProbe, container_image, controller_uid};
 pub use plan::{NodePlan, PlanOutcome, draft, plan_node, render_node};
 pub use problem::{Problem, Refusal};
-pub use status::{Ran, Stamp, project_status};
+pub use status::{Ran, Stamp, project_status, terminating};
 pub use validate::{DataVolume, InitSource, Mode, Snapshots, SyncSettings, ValidNode, validate};

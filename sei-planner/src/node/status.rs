@@ -79,6 +79,14 @@ pub fn project_status(
     next.status
 }
 
+/// The status of a node that is being deleted.
+#[must_use]
+pub fn terminating(old: &SeiNodeStatus, now: Time) -> SeiNodeStatus {
+    let mut next = Projection { status: old.clone(), generation: 0, now };
+    next.phase(NodePhase::Terminating);
+    next.status
+}
+
 struct Projection {
     status: SeiNodeStatus,
     generation: i64,
