@@ -14,10 +14,7 @@ pub struct NodeKey {
 impl NodeKey {
     /// The key of `name` in `namespace`.
     pub fn new(namespace: impl Into<String>, name: impl Into<String>) -> Self {
-        Self {
-            namespace: namespace.into(),
-            name: name.into(),
-        }
+        Self { namespace: namespace.into(), name: name.into() }
     }
 
     /// Name of the node's only pod.
@@ -35,10 +32,7 @@ impl NodeKey {
     /// Host name of the node's pod inside the cluster.
     #[must_use]
     pub fn pod_host(&self) -> String {
-        format!(
-            "{}-0.{}.{}.svc.cluster.local",
-            self.name, self.name, self.namespace
-        )
+        format!("{}-0.{}.{}.svc.cluster.local", self.name, self.name, self.namespace)
     }
 }
 

@@ -6,6 +6,7 @@ use std::future::Future;
 
 use sei_planner::api::{SeiNode, SeiNodeStatus, Time};
 use sei_planner::names::NodeKey;
+pub use sei_planner::node::Event;
 use serde_json::Value;
 use thiserror::Error;
 
@@ -33,9 +34,7 @@ impl Kind {
         match self {
             Self::SeiNode => sei_planner::api::API_VERSION,
             Self::StatefulSet => "apps/v1",
-            Self::Service | Self::PersistentVolumeClaim | Self::PersistentVolume | Self::Pod => {
-                "v1"
-            }
+            Self::Service | Self::PersistentVolumeClaim | Self::PersistentVolume | Self::Pod => "v1",
         }
     }
 
@@ -70,11 +69,7 @@ impl Kind {
     pub fn namespaced(self) -> bool {
         match self {
             Self::PersistentVolume => false,
-            Self::SeiNode
-            | Self::StatefulSet
-            | Self::Service
-            | Self::PersistentVolumeClaim
-            | Self::Pod => true,
+            Self::SeiNode | Self::StatefulSet | Self::Service | Self::PersistentVolumeClaim | Self::Pod => true,
         }
     }
 
@@ -103,11 +98,7 @@ pub struct ObjectId {
 impl ObjectId {
     /// The object `name` of `kind` in `namespace`.
     pub fn new(kind: Kind, namespace: impl Into<String>, name: impl Into<String>) -> Self {
-        Self {
-            kind,
-            namespace: namespace.into(),
-            name: name.into(),
-        }
+        Self { kind, namespace: namespace.into(), name: name.into() }
     }
 }
 
@@ -142,27 +133,13 @@ pub enum Created {
     AlreadyExists,
 }
 
-/// An event about a SeiNode.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Event {
-    /// Whether it is a `Warning` (else `Normal`).
-    pub warning: bool,
-    /// CamelCase word.
-    pub reason: &'static str,
-    /// A sentence for people.
-    pub message: String,
-}
-
 /// The API server, as far as the operator uses it.
 ///
 /// `cached` and `peers` answer from watches and cost no request; everything else is a request. Objects are JSON
 /// values as the API server returns them.
 pub trait Cluster: Send + Sync {
     /// The node, at least as new as the last write this process made to it.
-    fn node(
-        &self,
-        key: &NodeKey,
-    ) -> impl Future<Output = Result<Option<SeiNode>, ClusterError>> + Send;
+    fn node(&self, key: &NodeKey) -> impl Future<Output = Result<Option<SeiNode>, ClusterError>> + Send;
 
     /// What the watches last saw of an object: its metadata, and for pods also `status`.
     fn cached(&self, id: &ObjectId) -> Option<Value>;
@@ -171,31 +148,16 @@ pub trait Cluster: Send + Sync {
     fn peers(&self, namespace: &str, selector: &BTreeMap<String, String>) -> Vec<NodeKey>;
 
     /// A live read.
-    fn read(
-        &self,
-        id: &ObjectId,
-    ) -> impl Future<Output = Result<Option<Value>, ClusterError>> + Send;
+    fn read(&self, id: &ObjectId) -> impl Future<Output = Result<Option<Value>, ClusterError>> + Send;
 
     /// A plain create. `object` has `apiVersion`, `kind`, `metadata.namespace` and `metadata.name`.
-    fn create(
-        &self,
-        id: &ObjectId,
-        object: &Value,
-    ) -> impl Future<Output = Result<Created, ClusterError>> + Send;
+    fn create(&self, id: &ObjectId, object: &Value) -> impl Future<Output = Result<Created, ClusterError>> + Send;
 
     /// A forced server-side apply under [`sei_planner::api::FIELD_MANAGER`]; returns the object as it stands after it.
-    fn apply(
-        &self,
-        id: &ObjectId,
-        object: &Value,
-    ) -> impl Future<Output = Result<Value, ClusterError>> + Send;
+    fn apply(&self, id: &ObjectId, object: &Value) -> impl Future<Output = Result<Value, ClusterError>> + Send;
 
     /// A delete with background propagation that only an object of this uid obeys. `Ok` also when it is gone already.
-    fn delete(
-        &self,
-        id: &ObjectId,
-        uid: &str,
-    ) -> impl Future<Output = Result<(), ClusterError>> + Send;
+    fn delete(&self, id: &ObjectId, uid: &str) -> impl Future<Output = Result<(), ClusterError>> + Send;
 
     /// A merge patch of metadata (finalizers, owner references) that carries uid and resourceVersion of the version read.
     fn patch_metadata(
@@ -215,11 +177,7 @@ pub trait Cluster: Send + Sync {
     ) -> impl Future<Output = Result<SeiNode, ClusterError>> + Send;
 
     /// Publishes an event about `node`.
-    fn announce(
-        &self,
-        node: &SeiNode,
-        event: &Event,
-    ) -> impl Future<Output = Result<(), ClusterError>> + Send;
+    fn announce(&self, node: &SeiNode, event: &Event) -> impl Future<Output = Result<(), ClusterError>> + Send;
 }
 
 /// A task as it is posted to a sidecar.
@@ -275,18 +233,10 @@ pub enum SidecarError {
 /// A node's sidecar. `base_url` has no trailing slash. Every call has a deadline of its own.
 pub trait Sidecar: Send + Sync {
     /// `POST /v0/tasks`.
-    fn submit(
-        &self,
-        base_url: &str,
-        request: &TaskRequest,
-    ) -> impl Future<Output = Result<(), SidecarError>> + Send;
+    fn submit(&self, base_url: &str, request: &TaskRequest) -> impl Future<Output = Result<(), SidecarError>> + Send;
 
     /// `GET /v0/tasks/{id}`; `None` when the sidecar does not know the id.
-    fn task(
-        &self,
-        base_url: &str,
-        id: &str,
-    ) -> impl Future<Output = Result<Option<TaskReport>, SidecarError>> + Send;
+    fn task(&self, base_url: &str, id: &str) -> impl Future<Output = Result<Option<TaskReport>, SidecarError>> + Send;
 
     /// `GET /v0/healthz`: true for 200, false for 503.
     fn healthz(&self, base_url: &str) -> impl Future<Output = Result<bool, SidecarError>> + Send;

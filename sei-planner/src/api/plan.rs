@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{NodePhase, Time};
+use super::{NodePhase, Time, crd};
 
 /// An ordered list of tasks with a purpose.
 #[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
@@ -28,6 +28,7 @@ pub struct TaskPlan {
     pub failed_phase: Option<NodePhase>,
     /// Position of the task that failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(transform = crd::plain_integer)]
     pub failed_task_index: Option<i32>,
     /// What failed, and why.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -64,9 +65,7 @@ pub enum PlanPhase {
 }
 
 /// Why a plan exists.
-#[derive(
-    JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord,
-)]
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum PlanKindName {
     /// Brings a new node up.
     Init,
@@ -83,9 +82,7 @@ pub enum PlanKindName {
 }
 
 /// One way in which a running node differs from its spec, or a thing that is missing.
-#[derive(
-    JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord,
-)]
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum DriftKind {
     /// `spec.image` is not what runs.
     Image,
@@ -108,6 +105,7 @@ pub struct PlannedTask {
     pub status: TaskStatus,
     /// Parameters; their shape depends on the type.
     #[serde(default, skip_serializing_if = "Value::is_null")]
+    #[schemars(schema_with = "crd::any_json")]
     pub params: Value,
     /// When the task was first attempted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -117,9 +115,11 @@ pub struct PlannedTask {
     pub error: String,
     /// How many failures are retried.
     #[serde(default, skip_serializing_if = "is_zero")]
+    #[schemars(transform = crd::plain_integer)]
     pub max_retries: i32,
     /// Failures so far.
     #[serde(default, skip_serializing_if = "is_zero")]
+    #[schemars(transform = crd::plain_integer)]
     pub retry_count: i32,
     /// No attempt before this time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -157,15 +157,14 @@ pub struct FailedTaskDetail {
     /// Why it failed.
     pub error: String,
     /// Failures that were retried.
+    #[schemars(transform = crd::plain_integer)]
     pub retry_count: i32,
     /// How many would have been.
+    #[schemars(transform = crd::plain_integer)]
     pub max_retries: i32,
 }
 
-#[allow(
-    clippy::trivially_copy_pass_by_ref,
-    reason = "serde passes a reference"
-)]
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
 fn is_zero(n: &i32) -> bool {
     *n == 0
 }

@@ -1,8 +1,5 @@
 //! What the operator says about a node: `status`.
-#![allow(
-    unreachable_pub,
-    reason = "the derive of the schema copies each struct, with its visibility, into a function"
-)]
+#![allow(unreachable_pub, reason = "the derive of the schema copies each struct, with its visibility, into a function")]
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -13,6 +10,12 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{IssuerKind, PeerSource, SnapshotGeneration, TaskPlan, Time};
+
+/// Type of a condition, as Kubernetes has it everywhere.
+const CONDITION_TYPE_PATTERN: &str =
+    r"^([a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*/)?(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])$";
+/// Reason of a condition, as Kubernetes has it everywhere.
+const REASON_PATTERN: &str = "^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$";
 
 /// The observed state of a node.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Default)]
@@ -41,18 +44,10 @@ pub struct SeiNodeStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub external_address: Option<String>,
     /// The Secret that a TLS node expects, for those who provision it.
-    #[serde(
-        default,
-        rename = "sidecarTLS",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(default, rename = "sidecarTLS", skip_serializing_if = "Option::is_none")]
     pub sidecar_tls: Option<SidecarTlsStatus>,
     /// Issuer of the certificate that the sidecar's proxy serves.
-    #[serde(
-        default,
-        rename = "currentSidecarTLS",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(default, rename = "currentSidecarTLS", skip_serializing_if = "Option::is_none")]
     pub current_sidecar_tls: Option<CurrentSidecarTls>,
     /// Mode that the running pod was configured for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -71,11 +66,7 @@ pub struct SeiNodeStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub state_sync_configured: Option<bool>,
     /// Every claim that was ever imported; none of them is deleted, whatever the spec says now.
-    #[serde(
-        default,
-        rename = "importedPVCs",
-        skip_serializing_if = "Vec::is_empty"
-    )]
+    #[serde(default, rename = "importedPVCs", skip_serializing_if = "Vec::is_empty")]
     pub imported_pvcs: Vec<String>,
 }
 
@@ -113,9 +104,7 @@ pub struct AppliedRecords {
 }
 
 /// Where a node stands in its life.
-#[derive(
-    JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord,
-)]
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum NodePhase {
     /// Nothing was started yet.
     Pending,
@@ -176,17 +165,21 @@ pub struct CurrentSidecarTls {
 pub struct Condition {
     /// Aspect, in CamelCase.
     #[serde(rename = "type")]
+    #[schemars(length(max = 316), regex(pattern = CONDITION_TYPE_PATTERN))]
     pub kind: String,
     /// Whether it holds.
     pub status: ConditionStatus,
     /// One CamelCase word on why.
+    #[schemars(length(min = 1, max = 1024), regex(pattern = REASON_PATTERN))]
     pub reason: String,
     /// A sentence for people.
+    #[schemars(length(max = 32768))]
     pub message: String,
     /// When `status` last changed.
     pub last_transition_time: Time,
     /// `metadata.generation` the condition was computed from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0))]
     pub observed_generation: Option<i64>,
 }
 

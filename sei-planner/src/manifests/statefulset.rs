@@ -1,0 +1,38 @@
+//! The StatefulSet of a node: one pod, replaced only by the operator.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::api::apps::v1::{StatefulSetSpec, StatefulSetUpdateStrategy};
+use k8s_openapi::api::core::v1::PodTemplateSpec;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta};
+
+use super::labels::{resource_labels, selector_labels};
+use super::pod::pod_spec;
+use super::{Manifest, Object};
+use crate::node::ValidNode;
+use crate::platform::Platform;
+
+/// Keeps Karpenter from moving a pod that may hold weeks of data in a cache.
+const DO_NOT_DISRUPT: (&str, &str) = ("karpenter.sh/do-not-disrupt", "true");
+
+/// The StatefulSet of a node.
+#[must_use]
+pub fn statefulset(node: &ValidNode, platform: &Platform) -> Manifest {
+    let template = PodTemplateSpec {
+        metadata: Some(ObjectMeta {
+            labels: Some(resource_labels(node)),
+            annotations: Some(BTreeMap::from([(DO_NOT_DISRUPT.0.to_owned(), DO_NOT_DISRUPT.1.to_owned())])),
+            ..ObjectMeta::default()
+        }),
+        spec: Some(pod_spec(node, platform)),
+    };
+    let spec = StatefulSetSpec {
+        replicas: Some(1),
+        selector: LabelSelector { match_labels: Some(selector_labels(node)), ..LabelSelector::default() },
+        service_name: Some(node.key.name.clone()),
+        template,
+        update_strategy: Some(StatefulSetUpdateStrategy { type_: Some("OnDelete".to_owned()), rolling_update: None }),
+        ..StatefulSetSpec::default()
+    };
+    Manifest::StatefulSet(Object::of(node, "apps/v1", "StatefulSet", &node.key.name, spec))
+}

@@ -1,0 +1,187 @@
+//! What to do next: start a plan, go on with one, replace it, wait, or nothing.
+
+use super::build::PlanKind;
+use super::drift::drift;
+use super::observed::{Observed, Presence, SidecarHealth, TaskProbe};
+use super::validate::ValidNode;
+use crate::api::{DriftKind, NodePhase, PlanKindName, PlanPhase, SeiNodeStatus, TaskPlan, TaskStatus, Time};
+use crate::task::{Task, Venue, codec};
+
+/// What a reconcile decided, before anything happened.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Decision {
+    /// Store a new plan; nothing was under way.
+    Start(PlanKind, Vec<String>),
+    /// Go on with the stored plan.
+    Continue,
+    /// Store a new plan in place of the active one.
+    Supersede(PlanKind, Vec<String>),
+    /// Do nothing until then (or until something changes).
+    Wait(Wait),
+    /// Everything is as it should be.
+    Idle,
+}
+
+/// Why nothing happens now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Wait {
+    /// The last plan failed; it is planned again by itself at this time, if ever.
+    AfterFailure(Option<Time>),
+    /// The sidecar works on a task that cannot be cancelled; the edit is followed once it ends.
+    ForSidecar {
+        /// Type of the task.
+        task: String,
+    },
+    /// The claim of a node that ran is gone; a person must say that an empty one will do.
+    DataVolumeLost {
+        /// Value the annotation `sei.io/acknowledge` must have.
+        token: String,
+    },
+}
+
+/// Decides from the spec, the stored status and the facts.
+#[must_use]
+pub fn decide(node: &ValidNode, status: &SeiNodeStatus, seen: &Observed, now: Time) -> Decision {
+    match &status.plan {
+        Some(plan) if plan.phase == PlanPhase::Active => decide_active(node, status, plan, seen),
+        Some(plan) if plan.phase == PlanPhase::Failed => decide_failed(node, status, plan, seen, now),
+        Some(_) | None => decide_free(node, status, seen),
+    }
+}
+
+/// A plan is under way: an edit supersedes it, unless the sidecar works on a task that cannot be cancelled.
+fn decide_active(node: &ValidNode, status: &SeiNodeStatus, plan: &TaskPlan, seen: &Observed) -> Decision {
+    let edited = plan.target_generation.is_some_and(|target| target != node.generation);
+    let lost = lost_under(plan, seen);
+    if !edited && lost.is_none() {
+        return Decision::Continue;
+    }
+    if let Some(task) = uncancellable(plan, seen) {
+        return Decision::Wait(Wait::ForSidecar { task });
+    }
+    let why = lost.unwrap_or_else(|| {
+        format!(
+            "generation {} of the spec replaces generation {}",
+            node.generation,
+            plan.target_generation.unwrap_or(0)
+        )
+    });
+    Decision::Supersede(successor(node, status, plan, seen), vec![why])
+}
+
+/// What takes the place of an active plan. A node that runs gets an update plan even without drift in the records: the
+/// template of the old plan may have been applied, and reverting the edit must roll it back.
+fn successor(node: &ValidNode, status: &SeiNodeStatus, plan: &TaskPlan, seen: &Observed) -> PlanKind {
+    if status.phase() == NodePhase::Running {
+        let drift = drift(node, status).into_iter().map(|(kind, _)| kind).collect();
+        PlanKind::Update(drift)
+    } else {
+        init(status, Some(plan), seen)
+    }
+}
+
+/// The sidecar task that must end before the plan can be replaced, if there is one.
+fn uncancellable(plan: &TaskPlan, seen: &Observed) -> Option<String> {
+    let current = plan.tasks.iter().find(|task| task.status != TaskStatus::Complete)?;
+    // Opening the gate changes nothing on disk.
+    let writes_disk = codec::decode(&current.kind, &current.params)
+        .is_ok_and(|task| task.venue() == Venue::Sidecar && task != Task::MarkReady);
+    let sidecar_may_run = seen.pod.as_ref().is_some_and(|pod| pod.sidecar_running);
+    let busy = match seen.in_flight {
+        TaskProbe::Running => true,
+        // Nobody answers: while the container runs, the task may, too.
+        TaskProbe::Unreachable => sidecar_may_run,
+        TaskProbe::NotAsked => current.status == TaskStatus::Running,
+        TaskProbe::Idle | TaskProbe::Completed => false,
+    };
+    (writes_disk && busy).then(|| current.kind.clone())
+}
+
+/// An object that the plan had applied and that somebody deleted since.
+fn lost_under(plan: &TaskPlan, seen: &Observed) -> Option<String> {
+    let done = |kind| plan.tasks.iter().any(|task| task.kind == kind && task.status == TaskStatus::Complete);
+    if done("apply-statefulset") && seen.statefulset == Presence::Missing {
+        return Some("the StatefulSet was deleted".to_owned());
+    }
+    if done("apply-service") && seen.service == Presence::Missing {
+        return Some("the Service was deleted".to_owned());
+    }
+    None
+}
+
+fn decide_failed(node: &ValidNode, status: &SeiNodeStatus, plan: &TaskPlan, seen: &Observed, now: Time) -> Decision {
+    let edited = plan.target_generation.is_some_and(|target| target != node.generation);
+    let asked = node.retry_token.is_some() && node.retry_token != plan.retry_token;
+    let due = plan.retry_at.is_some_and(|at| at <= now);
+    if !(edited || asked || due) {
+        return Decision::Wait(Wait::AfterFailure(plan.retry_at));
+    }
+    if status.phase() == NodePhase::Running {
+        // The failed update may have applied its template: the next plan compares the pod with it again.
+        let decision = decide_free(node, status, seen);
+        let unproven = plan.kind == Some(PlanKindName::Update) && decision == Decision::Idle;
+        return if unproven {
+            Decision::Start(PlanKind::Update(Vec::new()), vec!["the last update failed".to_owned()])
+        } else {
+            decision
+        };
+    }
+    Decision::Start(init(status, Some(plan), seen), vec!["the last plan failed".to_owned()])
+}
+
+/// Nothing is under way.
+fn decide_free(node: &ValidNode, status: &SeiNodeStatus, seen: &Observed) -> Decision {
+    if status.phase() != NodePhase::Running {
+        let plan = init(status, status.plan.as_ref(), seen);
+        return Decision::Start(plan, vec!["the node is new".to_owned()]);
+    }
+    if seen.data_volume == Presence::Missing && !node.data_volume.imported {
+        let token = data_loss_token(node);
+        if node.acknowledgement.as_deref() != Some(token.as_str()) {
+            return Decision::Wait(Wait::DataVolumeLost { token });
+        }
+        let why = format!("the claim {} is gone and an empty one was accepted", node.data_volume.claim);
+        return Decision::Start(PlanKind::Init { state_sync_done: false, roll: true }, vec![why]);
+    }
+    let missing: Vec<DriftKind> = [(DriftKind::StatefulSet, seen.statefulset), (DriftKind::Service, seen.service)]
+        .into_iter()
+        .filter(|(_, presence)| *presence == Presence::Missing)
+        .map(|(kind, _)| kind)
+        .collect();
+    let drift = drift(node, status);
+    if !drift.is_empty() {
+        let (kinds, why) = drift.into_iter().unzip();
+        return Decision::Start(PlanKind::Update(kinds), why);
+    }
+    if !missing.is_empty() {
+        let why = missing.iter().map(|kind| format!("the {kind:?} is gone")).collect();
+        return Decision::Start(PlanKind::Repair(missing), why);
+    }
+    if seen.sidecar == SidecarHealth::NotReady {
+        return Decision::Start(PlanKind::MarkReady, vec!["the sidecar lost its ready flag".to_owned()]);
+    }
+    Decision::Idle
+}
+
+/// Fits this loss only: another volume, or another life of the node, makes another token.
+fn data_loss_token(node: &ValidNode) -> String {
+    let situation = format!("{}/{}/{}", node.uid, node.data_volume.claim, "data-volume-lost");
+    let id = crate::task::task_id(&situation, "acknowledge", 0);
+    id.chars().take(8).collect()
+}
+
+/// An init plan for a node in this state: what an earlier plan did for good is not done twice.
+fn init(status: &SeiNodeStatus, earlier: Option<&TaskPlan>, seen: &Observed) -> PlanKind {
+    let state_sync_done = status.state_sync_configured == Some(true)
+        || earlier.is_some_and(|plan| state_sync_done_in(plan, seen.in_flight));
+    PlanKind::Init { state_sync_done, roll: seen.statefulset == Presence::Present || seen.pod.is_some() }
+}
+
+fn state_sync_done_in(plan: &TaskPlan, in_flight: TaskProbe) -> bool {
+    let current = plan.tasks.iter().position(|task| task.status != TaskStatus::Complete);
+    plan.tasks.iter().enumerate().any(|(index, task)| {
+        let finished =
+            task.status == TaskStatus::Complete || (Some(index) == current && in_flight == TaskProbe::Completed);
+        task.kind == "configure-state-sync" && finished
+    })
+}

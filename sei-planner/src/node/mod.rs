@@ -1,0 +1,22 @@
+//! The pipeline of one SeiNode, a file a stage: what was seen, what is valid, what to do, the plan for it, and what
+//! status says afterwards.
+
+mod announce;
+mod build;
+mod decide;
+mod drift;
+mod observed;
+mod plan;
+mod problem;
+mod status;
+mod validate;
+
+pub use announce::{Event, announce};
+pub use build::{PlanKind, PlanRequest, build};
+pub use decide::{Decision, Wait, decide};
+pub use drift::drift;
+pub use observed::{Observed, PodFacts, Presence, SidecarHealth, TaskProbe, container_image, controller_uid};
+pub use plan::{NodePlan, PlanOutcome, draft, plan_node, render_node};
+pub use problem::{Problem, Refusal};
+pub use status::{Ran, Stamp, project_status, terminating};
+pub use validate::{DataVolume, InitSource, Mode, Snapshots, SyncSettings, ValidNode, validate};

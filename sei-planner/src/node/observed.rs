@@ -1,0 +1,137 @@
+//! What was seen of a node's world: facts, without judgement.
+
+use serde_json::Value;
+
+/// Facts about one node, gathered before anything is decided. The default knows nothing, as offline.
+#[derive(Clone, Debug, PartialEq, Default)]
+pub struct Observed {
+    /// The StatefulSet.
+    pub statefulset: Presence,
+    /// The headless Service.
+    pub service: Presence,
+    /// The data claim.
+    pub data_volume: Presence,
+    /// The pod, when there is one.
+    pub pod: Option<PodFacts>,
+    /// Host names of the SeiNodes that the label sources select: sorted, without the node itself.
+    pub peers: Vec<String>,
+    /// What the sidecar answered, if it was asked.
+    pub sidecar: SidecarHealth,
+    /// What the sidecar says of the plan's current task; asked only when the spec changed under it.
+    pub in_flight: TaskProbe,
+}
+
+/// Whether an object is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Presence {
+    /// Nobody looked.
+    #[default]
+    Unknown,
+    /// It is there and ours.
+    Present,
+    /// It is not there: a live read said so.
+    Missing,
+}
+
+/// What `/v0/healthz` answered.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub enum SidecarHealth {
+    /// It was not asked.
+    #[default]
+    NotAsked,
+    /// 200.
+    Ready,
+    /// 503: it lost its ready flag, or never had it.
+    NotReady,
+    /// Anything else, with the error.
+    Unreachable(String),
+}
+
+/// What a sidecar says of one task.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum TaskProbe {
+    /// It was not asked.
+    #[default]
+    NotAsked,
+    /// It does not know the task, or the task failed: nothing runs.
+    Idle,
+    /// The task is completed.
+    Completed,
+    /// The task runs and cannot be cancelled.
+    Running,
+    /// It gave no answer.
+    Unreachable,
+}
+
+/// One pod, as far as plans depend on it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PodFacts {
+    /// `metadata.uid`.
+    pub uid: String,
+    /// Uid of the controlling owner.
+    pub controller_uid: String,
+    /// Label `controller-revision-hash`.
+    pub revision: String,
+    /// Image of the container `seid` in the pod's spec.
+    pub seid_image: String,
+    /// Whether the pod is being deleted.
+    pub deleting: bool,
+    /// Whether the container `seid` runs (not: is ready).
+    pub seid_running: bool,
+    /// Whether the sidecar container runs.
+    pub sidecar_running: bool,
+    /// Restarts of the sidecar container.
+    pub sidecar_restarts: i64,
+    /// Whether the pod is Ready.
+    pub ready: bool,
+    /// Why a container waits, as `container: Reason`, when one does.
+    pub waiting: Option<String>,
+}
+
+impl PodFacts {
+    /// The facts of a pod as the API server returns it.
+    #[must_use]
+    pub fn of(pod: &Value) -> Self {
+        let status = &pod["status"];
+        let statuses =
+            || ["initContainerStatuses", "containerStatuses"].into_iter().flat_map(|list| array(&status[list]));
+        let container = |name: &'static str| statuses().find(move |c| c["name"] == name);
+        let running = |name| container(name).is_some_and(|c| c["state"]["running"].is_object());
+        Self {
+            uid: text(&pod["metadata"]["uid"]),
+            controller_uid: controller_uid(pod).unwrap_or_default(),
+            revision: text(&pod["metadata"]["labels"]["controller-revision-hash"]),
+            seid_image: container_image(&pod["spec"]).unwrap_or_default(),
+            deleting: pod["metadata"]["deletionTimestamp"].is_string(),
+            seid_running: running("seid"),
+            sidecar_running: running("sei-sidecar"),
+            sidecar_restarts: container("sei-sidecar").and_then(|c| c["restartCount"].as_i64()).unwrap_or_default(),
+            ready: array(&status["conditions"]).any(|c| c["type"] == "Ready" && c["status"] == "True"),
+            waiting: statuses().find_map(|c| {
+                let reason = c["state"]["waiting"]["reason"].as_str()?;
+                Some(format!("{}: {reason}", text(&c["name"])))
+            }),
+        }
+    }
+}
+
+/// Uid of the owner that controls an object.
+#[must_use]
+pub fn controller_uid(object: &Value) -> Option<String> {
+    let owner = array(&object["metadata"]["ownerReferences"]).find(|owner| owner["controller"] == true)?;
+    Some(text(&owner["uid"]))
+}
+
+/// Image of the container `seid` of a pod spec.
+#[must_use]
+pub fn container_image(pod_spec: &Value) -> Option<String> {
+    array(&pod_spec["containers"]).find(|c| c["name"] == "seid")?["image"].as_str().map(str::to_owned)
+}
+
+fn array(value: &Value) -> impl Iterator<Item = &Value> {
+    value.as_array().into_iter().flatten()
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_default().to_owned()
+}

@@ -1,0 +1,132 @@
+//! The planner in one call, for those who embed it: what would happen to this node, and why.
+
+use super::build::{PlanRequest, build};
+use super::decide::{Decision, Wait, decide};
+use super::observed::Observed;
+use super::problem::Problem;
+use super::validate::{ValidNode, validate};
+use crate::api::{PlanPhase, SeiNode, SeiNodeStatus, TaskPlan, TaskStatus, Time};
+use crate::manifests::{Manifest, manifests};
+use crate::platform::Platform;
+use crate::task::codec;
+
+/// What would happen to a node.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NodePlan {
+    /// In one word.
+    pub outcome: PlanOutcome,
+    /// The plan as it will stand in status, or the one that goes on.
+    pub plan: Option<TaskPlan>,
+    /// Why, a sentence each.
+    pub why: Vec<String>,
+    /// Why not.
+    pub problems: Vec<Problem>,
+    /// Tasks left to do that restart the node's pod.
+    pub disruptive: u32,
+    /// Tasks left to do that destroy data.
+    pub destructive: u32,
+}
+
+/// What would happen to a node, in one word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PlanOutcome {
+    /// Tasks would run.
+    Plan,
+    /// Nothing would happen.
+    None,
+    /// Something else must happen first.
+    Waiting,
+    /// The spec cannot be planned.
+    Refused,
+}
+
+/// What would happen to this node, seen at `now`, and why. `fresh_plan_id` is a UUID that no plan had before.
+#[must_use]
+pub fn plan_node(node: &SeiNode, platform: &Platform, seen: &Observed, now: Time, fresh_plan_id: &str) -> NodePlan {
+    let valid = match validate(node, platform) {
+        Ok(valid) => valid,
+        Err(refusal) => return NodePlan::empty(PlanOutcome::Refused, Vec::new(), refusal.problems),
+    };
+    let nothing = SeiNodeStatus::default();
+    let status = node.status.as_ref().unwrap_or(&nothing);
+    let decision = decide(&valid, status, seen, now);
+    match &decision {
+        Decision::Start(_, why) | Decision::Supersede(_, why) => {
+            NodePlan::of(draft(&valid, status, seen, &decision, fresh_plan_id), why.clone())
+        }
+        Decision::Continue => NodePlan::of(status.plan.clone(), vec!["the plan in status goes on".to_owned()]),
+        Decision::Wait(wait) => NodePlan::empty(PlanOutcome::Waiting, vec![wait.to_string()], Vec::new()),
+        Decision::Idle => NodePlan::empty(PlanOutcome::None, Vec::new(), Vec::new()),
+    }
+}
+
+/// The new plan of a decision, if it is one for a new plan.
+#[must_use]
+pub fn draft(
+    node: &ValidNode,
+    status: &SeiNodeStatus,
+    seen: &Observed,
+    decision: &Decision,
+    fresh_plan_id: &str,
+) -> Option<TaskPlan> {
+    let kind = match decision {
+        Decision::Start(kind, _) | Decision::Supersede(kind, _) => kind,
+        Decision::Continue | Decision::Wait(_) | Decision::Idle => return None,
+    };
+    let failed = status.plan.as_ref().filter(|plan| plan.phase == PlanPhase::Failed);
+    let same_spec = failed.filter(|plan| plan.target_generation == Some(node.generation));
+    Some(build(
+        node,
+        &PlanRequest {
+            kind,
+            id: fresh_plan_id,
+            pod_uid: seen.pod.as_ref().map_or("", |pod| pod.uid.as_str()),
+            peers: &seen.peers,
+            external_address: status.external_address.as_deref(),
+            failures: same_spec.and_then(|plan| plan.failures).unwrap_or(0),
+        },
+    ))
+}
+
+/// The objects of this node, in the order they are applied.
+///
+/// # Errors
+/// Everything that is wrong with the spec.
+pub fn render_node(node: &SeiNode, platform: &Platform) -> Result<Vec<Manifest>, Vec<Problem>> {
+    let valid = validate(node, platform).map_err(|refusal| refusal.problems)?;
+    Ok(manifests(&valid, platform))
+}
+
+impl NodePlan {
+    fn empty(outcome: PlanOutcome, why: Vec<String>, problems: Vec<Problem>) -> Self {
+        Self { outcome, plan: None, why, problems, disruptive: 0, destructive: 0 }
+    }
+
+    fn of(plan: Option<TaskPlan>, why: Vec<String>) -> Self {
+        let disruptive = plan.as_ref().map_or(0, disruptive_tasks);
+        Self { plan, disruptive, ..Self::empty(PlanOutcome::Plan, why, Vec::new()) }
+    }
+}
+
+/// An update restarts the pod at `replace-pod`, also when nobody looked which pod that is.
+fn disruptive_tasks(plan: &TaskPlan) -> u32 {
+    let left = plan.tasks.iter().filter(|task| task.status != TaskStatus::Complete);
+    let disruptive = left.filter(|task| {
+        let decoded = codec::decode(&task.kind, &task.params);
+        decoded.is_ok_and(|task| task.is_disruptive())
+    });
+    u32::try_from(disruptive.count()).unwrap_or(u32::MAX)
+}
+
+impl std::fmt::Display for Wait {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::AfterFailure(Some(at)) => write!(f, "the last plan failed; it is planned again at {at}"),
+            Self::AfterFailure(None) => f.write_str("the last plan failed; change the spec or set sei.io/retry"),
+            Self::ForSidecar { task } => write!(f, "the sidecar works on {task}, which cannot be cancelled"),
+            Self::DataVolumeLost { token } => {
+                write!(f, "the data claim is gone; set {}={token} to start empty", crate::api::ACKNOWLEDGE_ANNOTATION)
+            }
+        }
+    }
+}

@@ -1,0 +1,293 @@
+//! From the old status and everything that was decided and done to the new status: the only writer of phase and conditions.
+
+use super::build::PlanKind;
+use super::decide::{Decision, Wait};
+use super::observed::{Observed, SidecarHealth};
+use super::problem::Refusal;
+use super::validate::ValidNode;
+use crate::api::conditions as c;
+use crate::api::{
+    AppliedRecords, Condition, ConditionStatus, NodePhase, PlanKindName, PlanPhase, SeiNodeStatus, TaskPlan,
+    TaskStatus, Time,
+};
+
+/// Something that a task saw to be true.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Stamp {
+    /// A pod of the node runs this image of seid.
+    CurrentImage(String),
+    /// The sidecar answered that it is ready.
+    SidecarReady,
+    /// The sidecar configured state sync on the data volume.
+    StateSyncConfigured,
+    /// This claim is imported, and never deleted.
+    ImportedClaim(String),
+    /// The imported claim passed every check, or not.
+    ImportCheck {
+        /// Whether it passed.
+        status: ConditionStatus,
+        /// Reason of the condition `ImportPVCReady`.
+        reason: &'static str,
+        /// Which check, in words.
+        message: String,
+    },
+}
+
+/// What a reconcile made of a node.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Ran<'a> {
+    /// The spec was refused; nothing was done.
+    Refused(&'a Refusal),
+    /// A decision was taken.
+    Decided {
+        /// The node.
+        node: &'a ValidNode,
+        /// The decision.
+        decision: &'a Decision,
+        /// The plan as it stands now: a new one, or the stored one after its steps.
+        plan: Option<&'a TaskPlan>,
+        /// What the steps saw.
+        stamps: &'a [Stamp],
+    },
+}
+
+/// The new status. `generation` is `metadata.generation`.
+#[must_use]
+pub fn project_status(
+    old: &SeiNodeStatus,
+    ran: &Ran<'_>,
+    seen: &Observed,
+    generation: i64,
+    now: Time,
+) -> SeiNodeStatus {
+    let mut next = Projection { status: old.clone(), generation, now };
+    match ran {
+        Ran::Refused(refusal) => next.refuse(refusal),
+        Ran::Decided { node, decision, plan, stamps } => {
+            next.accept();
+            next.status.resolved_peers.clone_from(&seen.peers);
+            next.sidecar(&seen.sidecar);
+            for stamp in *stamps {
+                next.stamp(stamp);
+            }
+            next.decision(node, decision);
+            if let Some(plan) = plan {
+                next.plan(node, plan);
+            }
+        }
+    }
+    next.status
+}
+
+/// The status of a node that is being deleted.
+#[must_use]
+pub fn terminating(old: &SeiNodeStatus, now: Time) -> SeiNodeStatus {
+    let mut next = Projection { status: old.clone(), generation: 0, now };
+    next.phase(NodePhase::Terminating);
+    next.status
+}
+
+struct Projection {
+    status: SeiNodeStatus,
+    generation: i64,
+    now: Time,
+}
+
+impl Projection {
+    fn refuse(&mut self, refusal: &Refusal) {
+        if self.status.phase.is_none() {
+            self.phase(NodePhase::Pending);
+        }
+        self.condition(c::SPEC_ACCEPTED, ConditionStatus::False, refusal.reason, &refusal.message());
+    }
+
+    fn accept(&mut self) {
+        if self.status.condition(c::SPEC_ACCEPTED).is_some() {
+            self.condition(c::SPEC_ACCEPTED, ConditionStatus::True, c::ACCEPTED, "the spec is followed");
+        }
+    }
+
+    fn sidecar(&mut self, health: &SidecarHealth) {
+        match health {
+            SidecarHealth::NotAsked => {}
+            SidecarHealth::Ready => {
+                self.condition(c::SIDECAR_READY, ConditionStatus::True, c::READY, "sidecar returned 200");
+            }
+            SidecarHealth::NotReady => {
+                let message = "sidecar returned 503, re-issuing mark-ready";
+                self.condition(c::SIDECAR_READY, ConditionStatus::False, c::NOT_READY, message);
+            }
+            SidecarHealth::Unreachable(error) => {
+                let known = self.status.condition(c::SIDECAR_READY).is_some_and(|old| old.reason == c::UNREACHABLE);
+                if !known {
+                    let message = format!("sidecar Healthz error: {error}");
+                    self.condition(c::SIDECAR_READY, ConditionStatus::Unknown, c::UNREACHABLE, &message);
+                }
+            }
+        }
+    }
+
+    fn stamp(&mut self, stamp: &Stamp) {
+        match stamp {
+            Stamp::CurrentImage(image) => self.status.current_image = Some(image.clone()),
+            Stamp::SidecarReady => self.sidecar(&SidecarHealth::Ready),
+            Stamp::StateSyncConfigured => self.status.state_sync_configured = Some(true),
+            Stamp::ImportedClaim(claim) => {
+                if !self.status.imported_pvcs.contains(claim) {
+                    self.status.imported_pvcs.push(claim.clone());
+                }
+            }
+            Stamp::ImportCheck { status, reason, message } => {
+                self.condition(c::IMPORT_PVC_READY, *status, reason, message);
+            }
+        }
+    }
+
+    fn decision(&mut self, node: &ValidNode, decision: &Decision) {
+        let lost = matches!(decision, Decision::Wait(Wait::DataVolumeLost { .. }));
+        let asking = self
+            .status
+            .condition(c::AWAITING_ACKNOWLEDGEMENT)
+            .is_some_and(|condition| condition.status == ConditionStatus::True);
+        if asking && !lost {
+            let message = "nothing waits for an answer";
+            self.condition(c::AWAITING_ACKNOWLEDGEMENT, ConditionStatus::False, c::ACKNOWLEDGED, message);
+        }
+        match decision {
+            Decision::Start(kind, why) | Decision::Supersede(kind, why) => self.started(kind, why),
+            Decision::Wait(Wait::ForSidecar { task }) => self.wait_for_sidecar(task),
+            Decision::Wait(Wait::DataVolumeLost { token }) => self.ask(node, token),
+            Decision::Wait(Wait::AfterFailure(_)) | Decision::Continue | Decision::Idle => {}
+        }
+    }
+
+    fn started(&mut self, kind: &PlanKind, why: &[String]) {
+        match kind {
+            PlanKind::Update(_) => {
+                self.condition(c::NODE_UPDATE_IN_PROGRESS, ConditionStatus::True, c::UPDATE_STARTED, &why.join("; "));
+            }
+            PlanKind::Init { state_sync_done, .. } => {
+                self.status.state_sync_configured = state_sync_done.then_some(true);
+                self.phase(NodePhase::Initializing);
+            }
+            PlanKind::MarkReady | PlanKind::Repair(_) => {}
+        }
+    }
+
+    fn wait_for_sidecar(&mut self, kind: &str) {
+        let text = format!("the sidecar to finish {kind}; then generation {} of the spec is followed", self.generation);
+        let now = self.now;
+        let current = self
+            .status
+            .plan
+            .as_mut()
+            .and_then(|plan| plan.tasks.iter_mut().find(|task| task.status != TaskStatus::Complete));
+        if let Some(task) = current.filter(|task| task.waiting_for.as_deref() != Some(text.as_str())) {
+            task.waiting_for = Some(text);
+            task.waiting_since = Some(now);
+        }
+    }
+
+    fn ask(&mut self, node: &ValidNode, token: &str) {
+        let message = format!(
+            "the claim {claim} with the chain's data is gone. To start again on an empty one: \
+             kubectl annotate seinode {name} -n {namespace} --overwrite {annotation}={token}",
+            claim = node.data_volume.claim,
+            name = node.key.name,
+            namespace = node.key.namespace,
+            annotation = crate::api::ACKNOWLEDGE_ANNOTATION,
+        );
+        self.condition(c::AWAITING_ACKNOWLEDGEMENT, ConditionStatus::True, c::DATA_VOLUME_LOST, &message);
+    }
+
+    fn plan(&mut self, node: &ValidNode, plan: &TaskPlan) {
+        match plan.phase {
+            PlanPhase::Active => {}
+            PlanPhase::Complete => self.completed(node, plan),
+            PlanPhase::Failed => self.failed(plan),
+        }
+        self.status.plan = Some(plan.clone());
+    }
+
+    fn completed(&mut self, node: &ValidNode, plan: &TaskPlan) {
+        if let Some(phase) = plan.target_phase {
+            self.phase(phase);
+        }
+        if matches!(plan.kind, Some(PlanKindName::Init | PlanKindName::Bootstrap | PlanKindName::Genesis)) {
+            self.status.observed_mode = Some(node.mode.field().to_owned());
+            self.status.applied = Some(records(node));
+        }
+        if self.updating() {
+            let message = format!("plan {} completed", plan.id);
+            self.condition(c::NODE_UPDATE_IN_PROGRESS, ConditionStatus::False, c::UPDATE_COMPLETE, &message);
+        }
+    }
+
+    fn failed(&mut self, plan: &TaskPlan) {
+        // A plan that only lost its ground is replaced at once; the node did not fail.
+        let replaced_at_once = plan.retry_at.is_some_and(|at| at <= self.now);
+        if let Some(phase) = plan.failed_phase.filter(|_| !replaced_at_once) {
+            self.phase(phase);
+        }
+        if self.updating() {
+            let what = plan
+                .failed_task_detail
+                .as_ref()
+                .map_or_else(|| "unknown".to_owned(), |detail| format!("task {}: {}", detail.kind, detail.error));
+            let message = format!("plan {} failed: {what}", plan.id);
+            self.condition(c::NODE_UPDATE_IN_PROGRESS, ConditionStatus::False, c::UPDATE_FAILED, &message);
+        }
+    }
+
+    fn updating(&self) -> bool {
+        self.status.condition(c::NODE_UPDATE_IN_PROGRESS).is_some_and(|known| known.status == ConditionStatus::True)
+    }
+
+    fn phase(&mut self, phase: NodePhase) {
+        if self.status.phase != Some(phase) {
+            self.status.phase = Some(phase);
+            self.status.phase_transition_time = Some(self.now);
+        }
+    }
+
+    /// Sets a condition; its transition time moves only when its status flips (S12).
+    fn condition(&mut self, kind: &str, status: ConditionStatus, reason: &str, message: &str) {
+        let known = self.status.conditions.iter_mut().find(|condition| condition.kind == kind);
+        let since = match &known {
+            Some(old) if old.status == status => old.last_transition_time,
+            Some(_) | None => self.now,
+        };
+        let next = Condition {
+            kind: kind.to_owned(),
+            status,
+            reason: reason.to_owned(),
+            message: message.to_owned(),
+            last_transition_time: since,
+            observed_generation: (self.generation > 0).then_some(self.generation),
+        };
+        match known {
+            Some(old) => *old = next,
+            None => self.status.conditions.push(next),
+        }
+    }
+}
+
+/// What an init plan applied.
+fn records(node: &ValidNode) -> AppliedRecords {
+    AppliedRecords {
+        sidecar_image: Some(node.sidecar_image.clone()),
+        sidecar_port: Some(node.sidecar_port),
+        sidecar_resources: node.sidecar_resources.clone(),
+        operator_keyring_secret: None,
+        operator_keyring_key_name: None,
+        pod_labels: node.pod_labels.clone(),
+        overrides: node.overrides.clone(),
+        peers: node.peers.clone(),
+        snapshot_generation: node.snapshots.map(|snapshots| crate::api::SnapshotGeneration {
+            tendermint: Some(crate::api::TendermintSnapshots {
+                keep_recent: snapshots.keep_recent,
+                publish: snapshots.publish.then_some(crate::api::SnapshotPublish {}),
+            }),
+        }),
+    }
+}

@@ -1,0 +1,36 @@
+//! Ids of tasks: derived from the plan, so that a crash between two attempts cannot invent a second task.
+
+use uuid::Uuid;
+
+/// Namespace of task ids, shared with the controller this operator replaces.
+const TASK_NAMESPACE: Uuid = Uuid::from_u128(0xb7e8_9c3a_4f12_4d8b_9a6e_1c2d_3e4f_5a6b);
+
+/// The id of the task of type `kind` at position `index` (from 0) of the plan `plan_id`: a UUID v5.
+///
+/// ```
+/// let id = sei_planner::task::task_id("00000000-0000-4000-8000-000000000000", "mark-ready", 8);
+/// assert_eq!(id, "d412bc49-5d31-596f-8634-1e371ecc1306");
+/// ```
+#[must_use]
+pub fn task_id(plan_id: &str, kind: &str, index: usize) -> String {
+    let name = format!("{plan_id}/{kind}/{index}");
+    Uuid::new_v5(&TASK_NAMESPACE, name.as_bytes()).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::task_id;
+
+    #[test]
+    fn ids_equal_the_vectors_of_the_reference() {
+        let zero = "00000000-0000-4000-8000-000000000000";
+        for (plan, kind, index, id) in [
+            ("test-plan-retry", "configure-genesis", 0, "52870ba7-7f29-5143-8fa9-c17316f83728"),
+            (zero, "ensure-data-pvc", 0, "73a3dbf5-7d96-5361-bf10-9e96a122450a"),
+            (zero, "apply-statefulset", 1, "7d25552b-fabc-5d8c-8afd-4559fdd7d038"),
+            (zero, "mark-ready", 8, "d412bc49-5d31-596f-8634-1e371ecc1306"),
+        ] {
+            assert_eq!(task_id(plan, kind, index), id, "{plan}/{kind}/{index}");
+        }
+    }
+}

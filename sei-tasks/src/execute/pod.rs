@@ -1,0 +1,134 @@
+//! Replaces a pod, and sees what the new one runs. Readiness is never asked for: seid starts only after mark-ready.
+
+use sei_planner::node::{PodFacts, Stamp, ValidNode};
+use sei_planner::step::Outcome;
+use serde_json::Value;
+
+use super::{lost_ground, waiting};
+use crate::reconcile::World;
+use crate::world::{Clock, Cluster, ClusterError, Kind, ObjectId, Sidecar};
+
+/// Reasons of a waiting container that a person should see; others come and go within seconds.
+const TELLING: [&str; 6] = [
+    "ImagePullBackOff",
+    "ErrImagePull",
+    "CrashLoopBackOff",
+    "CreateContainerConfigError",
+    "CreateContainerError",
+    "InvalidImageName",
+];
+
+/// Deletes the pod `uid` if it is not of the applied template, and waits until one of that template runs.
+///
+/// What the StatefulSet's counters say is not asked: after a rollback they never move. The pod's own revision tells.
+pub(super) async fn replace<C: Cluster, S: Sidecar, K: Clock>(
+    world: &World<C, S, K>,
+    node: &ValidNode,
+    uid: &str,
+) -> Result<Outcome, ClusterError> {
+    match look(world, node).await? {
+        Look::Not(outcome) => Ok(outcome),
+        Look::Applied(pod) => Ok(when_running(&pod, node, || Outcome::Done(Vec::new()))),
+        Look::Stale(pod) if pod.uid == uid => {
+            let id = pod_id(node);
+            world.cluster.delete(&id, &pod.uid).await?;
+            Ok(waiting(format!("pod {} to stop", id.name)))
+        }
+        Look::Stale(pod) => Ok(lost_ground(format!(
+            "pod {} is of an older template and has uid {}, not the {uid:?} that this plan replaces",
+            node.key.pod(),
+            pod.uid
+        ))),
+    }
+}
+
+/// Stamps the image once a pod of the applied template runs it (S11).
+pub(super) async fn observe_image<C: Cluster, S: Sidecar, K: Clock>(
+    world: &World<C, S, K>,
+    node: &ValidNode,
+    image: &str,
+) -> Result<Outcome, ClusterError> {
+    match look(world, node).await? {
+        Look::Not(outcome) => Ok(outcome),
+        Look::Stale(_) => Ok(lost_ground("the pod is of an older template again")),
+        Look::Applied(pod) if !image.is_empty() && pod.seid_image != image => {
+            Ok(lost_ground(format!("the pod runs {}, the plan applied {image}", pod.seid_image)))
+        }
+        Look::Applied(pod) => {
+            Ok(when_running(&pod, node, || Outcome::Done(vec![Stamp::CurrentImage(pod.seid_image.clone())])))
+        }
+    }
+}
+
+/// What runs now, for a plan that brought the node up: the running pod's image, which must be the spec's.
+pub(super) async fn running_image<C: Cluster, S: Sidecar, K: Clock>(
+    world: &World<C, S, K>,
+    node: &ValidNode,
+) -> Result<Outcome, ClusterError> {
+    let Some(pod) = world.cluster.read(&pod_id(node)).await?.map(|pod| PodFacts::of(&pod)) else {
+        return Ok(waiting(format!("pod {}", node.key.pod())));
+    };
+    if pod.deleting {
+        return Ok(waiting(format!("pod {} to stop", node.key.pod())));
+    }
+    if pod.seid_image != node.image {
+        return Ok(lost_ground(format!("the pod runs {}, the spec wants {}", pod.seid_image, node.image)));
+    }
+    Ok(when_running(&pod, node, || Outcome::Done(vec![Stamp::CurrentImage(pod.seid_image.clone())])))
+}
+
+/// The node's pod against the template that was applied last. Both are live reads: they follow writes of the same plan.
+enum Look {
+    /// Not there yet, or going.
+    Not(Outcome),
+    /// Of the applied template.
+    Applied(PodFacts),
+    /// Of an older one.
+    Stale(PodFacts),
+}
+
+async fn look<C: Cluster, S: Sidecar, K: Clock>(
+    world: &World<C, S, K>,
+    node: &ValidNode,
+) -> Result<Look, ClusterError> {
+    let id = ObjectId::new(Kind::StatefulSet, &node.key.namespace, &node.key.name);
+    let Some(statefulset) = world.cluster.read(&id).await? else {
+        return Ok(Look::Not(lost_ground("the StatefulSet is gone")));
+    };
+    let Some(revision) = observed_revision(&statefulset) else {
+        return Ok(Look::Not(waiting("the StatefulSet controller to see the new template")));
+    };
+    let Some(pod) = world.cluster.read(&pod_id(node)).await?.map(|pod| PodFacts::of(&pod)) else {
+        return Ok(Look::Not(waiting(format!("pod {}", node.key.pod()))));
+    };
+    let foreign = statefulset["metadata"]["uid"] != pod.controller_uid.as_str();
+    Ok(if pod.deleting || foreign {
+        Look::Not(waiting(format!("pod {} to stop", node.key.pod())))
+    } else if pod.revision == revision {
+        Look::Applied(pod)
+    } else {
+        Look::Stale(pod)
+    })
+}
+
+/// The revision of the template as it stands, once the controller has seen it (S7).
+fn observed_revision(statefulset: &Value) -> Option<&str> {
+    let generation = statefulset["metadata"]["generation"].as_i64()?;
+    let observed = statefulset["status"]["observedGeneration"].as_i64()?;
+    let revision = statefulset["status"]["updateRevision"].as_str().filter(|revision| !revision.is_empty())?;
+    (observed >= generation).then_some(revision)
+}
+
+fn when_running(pod: &PodFacts, node: &ValidNode, done: impl FnOnce() -> Outcome) -> Outcome {
+    if pod.seid_running {
+        return done();
+    }
+    let telling = pod.waiting.as_ref().filter(|text| TELLING.iter().any(|reason| text.ends_with(reason)));
+    // The kubelet alternates between the two while it backs off: one word, so that status does not flicker.
+    let why = telling.map(|text| format!(" ({})", text.replace("ErrImagePull", "ImagePullBackOff")));
+    waiting(format!("the containers of pod {} to run{}", node.key.pod(), why.unwrap_or_default()))
+}
+
+fn pod_id(node: &ValidNode) -> ObjectId {
+    ObjectId::new(Kind::Pod, &node.key.namespace, node.key.pod())
+}

@@ -1,0 +1,141 @@
+//! Runs tasks in the node's sidecar. An id is asked for before it is posted, so that a crash cannot run a task twice.
+
+use sei_planner::api::{PlanKindName, PlannedTask, TaskPlan, TaskStatus};
+use sei_planner::node::{Stamp, ValidNode};
+use sei_planner::step::{Failure, Outcome, Waiting};
+use sei_planner::task::{Task, codec};
+
+use super::{lost_ground, pod, terminal};
+use crate::reconcile::World;
+use crate::world::{Clock, Cluster, ClusterError, Sidecar, SidecarError, TaskReport, TaskRequest, TaskState};
+
+/// Seconds between two questions about a task.
+const POLL_SECONDS: i64 = 5;
+
+/// Error of a task that the sidecar's own shutdown ended; not the task's fault, so it is not counted.
+const INTERRUPTED: &str = "context canceled";
+
+/// Where a node's sidecar is reached.
+pub(crate) fn base_url(node: &ValidNode) -> String {
+    format!("http://{}:{}", node.key.pod_host(), node.sidecar_port)
+}
+
+/// Runs a task to its end, or says how far it got.
+pub(super) async fn run<C: Cluster, S: Sidecar, K: Clock>(
+    world: &World<C, S, K>,
+    node: &ValidNode,
+    planned: &PlannedTask,
+    task: &Task,
+) -> Outcome {
+    if let Task::DiscoverPeers(discover) = task
+        && !discover.sources.iter().any(sei_planner::task::PeerQuery::asks_somebody)
+    {
+        return Outcome::Done(Vec::new());
+    }
+    match ask_then_submit(world, node, planned, task).await {
+        Ok(report) => judge(planned, task, &report),
+        Err(error) => of_sidecar_error(node, planned, error),
+    }
+}
+
+/// Opens the gate, and sees that it is open on a sidecar whose seid runs. A node that comes up also learns its image.
+pub(super) async fn mark_ready<C: Cluster, S: Sidecar, K: Clock>(
+    world: &World<C, S, K>,
+    node: &ValidNode,
+    plan: &TaskPlan,
+    index: usize,
+) -> Result<Outcome, ClusterError> {
+    let posted = run(world, node, &plan.tasks[index], &Task::MarkReady).await;
+    let Outcome::Done(_) = posted else { return Ok(posted) };
+    match world.sidecar.healthz(&base_url(node)).await {
+        Ok(true) => {}
+        Ok(false) => return Ok(lost_ground("the sidecar restarted after mark-ready; a new mark-ready is needed")),
+        Err(error) => return Ok(of_sidecar_error(node, &plan.tasks[index], error)),
+    }
+    let seen = match plan.kind {
+        Some(PlanKindName::Init | PlanKindName::Bootstrap | PlanKindName::Genesis) | None => {
+            pod::running_image(world, node).await?
+        }
+        Some(PlanKindName::Update | PlanKindName::MarkReady | PlanKindName::Repair) => Outcome::Done(Vec::new()),
+    };
+    Ok(match seen {
+        Outcome::Done(mut stamps) => {
+            stamps.push(Stamp::SidecarReady);
+            Outcome::Done(stamps)
+        }
+        Outcome::Waiting(_) | Outcome::Failed(_) => seen,
+    })
+}
+
+async fn ask_then_submit<C: Cluster, S: Sidecar, K: Clock>(
+    world: &World<C, S, K>,
+    node: &ValidNode,
+    planned: &PlannedTask,
+    task: &Task,
+) -> Result<Option<TaskReport>, SidecarError> {
+    let url = base_url(node);
+    let known = world.sidecar.task(&url, &planned.id).await?;
+    if known.as_ref().is_some_and(|report| !may_run_again(planned, report)) {
+        return Ok(known);
+    }
+    let request = TaskRequest { id: planned.id.clone(), kind: task.kind(), params: codec::posted_params(task) };
+    world.sidecar.submit(&url, &request).await?;
+    world.sidecar.task(&url, &planned.id).await
+}
+
+/// A failed id is posted again when its failure was counted and stored before, or was no failure of the task's own.
+fn may_run_again(planned: &PlannedTask, report: &TaskReport) -> bool {
+    let counted = planned.status == TaskStatus::Pending && planned.not_before.is_some();
+    report.state == TaskState::Failed && (counted || report.error.contains(INTERRUPTED))
+}
+
+fn judge(planned: &PlannedTask, task: &Task, report: &Option<TaskReport>) -> Outcome {
+    let Some(report) = report else {
+        return retry("the sidecar to remember the task it accepted", "the sidecar does not know the task it accepted");
+    };
+    match report.state {
+        TaskState::Completed => Outcome::Done(match task {
+            Task::ConfigureStateSync(_) => vec![Stamp::StateSyncConfigured],
+            Task::EnsureDataPvc(_)
+            | Task::ApplyStatefulSet(_)
+            | Task::ApplyService(_)
+            | Task::ReplacePod(_)
+            | Task::ObserveImage(_)
+            | Task::SnapshotRestore(_)
+            | Task::ConfigureGenesis
+            | Task::ConfigApply(_)
+            | Task::DiscoverPeers(_)
+            | Task::ConfigValidate
+            | Task::SnapshotUpload
+            | Task::MarkReady => Vec::new(),
+        }),
+        // The upload loop never ends: to have started it is all there is to do.
+        TaskState::Running if *task == Task::SnapshotUpload => Outcome::Done(Vec::new()),
+        TaskState::Running => Outcome::Waiting(Waiting {
+            on: format!("the sidecar to finish {}", task.kind()),
+            look_again_seconds: POLL_SECONDS,
+            submitted: true,
+        }),
+        TaskState::Failed if report.error.contains(INTERRUPTED) => {
+            retry("the sidecar to run the task again", &report.error)
+        }
+        TaskState::Failed if report.error.is_empty() => {
+            Outcome::Failed(Failure::Run { why: format!("task {} failed with unknown error", planned.id) })
+        }
+        TaskState::Failed => Outcome::Failed(Failure::Run { why: report.error.clone() }),
+    }
+}
+
+fn of_sidecar_error(node: &ValidNode, planned: &PlannedTask, error: SidecarError) -> Outcome {
+    match error {
+        SidecarError::Refused(why) => terminal(format!("sidecar rejected {} task: {why}", planned.kind)),
+        SidecarError::Unreachable(why) => retry(&format!("the sidecar at {} to answer", base_url(node)), &why),
+        SidecarError::Unexpected { .. } => {
+            retry(&format!("an answer of the sidecar at {} that makes sense", base_url(node)), &error.to_string())
+        }
+    }
+}
+
+fn retry(on: &str, why: &str) -> Outcome {
+    Outcome::Failed(Failure::Retry { after_seconds: POLL_SECONDS, on: on.to_owned(), why: why.to_owned() })
+}

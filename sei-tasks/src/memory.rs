@@ -1,0 +1,57 @@
+//! What a process remembers of the nodes between two looks. Losing it costs one question to each sidecar, nothing else.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+
+use sei_planner::api::Time;
+use sei_planner::names::NodeKey;
+use sei_planner::node::PodFacts;
+
+/// A sidecar whose pod did not change is asked this often (D12).
+pub(crate) const HEALTH_SECONDS: i64 = 300;
+
+/// When each sidecar was last asked for its health, and what its pod looked like then.
+#[derive(Debug, Default)]
+pub struct Memory {
+    asked: Mutex<BTreeMap<NodeKey, Asked>>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Asked {
+    at: Time,
+    pod: Option<(String, i64, bool)>,
+}
+
+impl Memory {
+    /// Whether the sidecar should be asked now: its pod restarted or changed readiness, or nobody asked for long.
+    pub(crate) fn health_is_due(&self, key: &NodeKey, pod: Option<&PodFacts>, now: Time) -> bool {
+        self.with(|asked| match asked.get(key) {
+            Some(last) => last.pod != looks(pod) || now.seconds_since(last.at) >= HEALTH_SECONDS,
+            None => true,
+        })
+    }
+
+    /// Remembers that the sidecar answered, or did not.
+    pub(crate) fn health_was_asked(&self, key: &NodeKey, pod: Option<&PodFacts>, now: Time) {
+        self.with(|asked| asked.insert(key.clone(), Asked { at: now, pod: looks(pod) }));
+    }
+
+    /// When the sidecar should be asked next if nothing changes.
+    pub(crate) fn health_next(&self, key: &NodeKey, now: Time) -> Time {
+        self.with(|asked| asked.get(key).map_or(now, |last| last.at).plus_seconds(HEALTH_SECONDS))
+    }
+
+    /// Forgets a node that is gone.
+    pub(crate) fn forget(&self, key: &NodeKey) {
+        self.with(|asked| asked.remove(key));
+    }
+
+    fn with<T>(&self, act: impl FnOnce(&mut BTreeMap<NodeKey, Asked>) -> T) -> T {
+        act(&mut self.asked.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// What about a pod makes a question worth asking: which process it is, and whether it calls itself ready.
+fn looks(pod: Option<&PodFacts>) -> Option<(String, i64, bool)> {
+    pod.map(|pod| (pod.uid.clone(), pod.sidecar_restarts, pod.ready))
+}
