@@ -10,6 +10,18 @@ use serde::{Deserialize, Serialize};
 
 use super::SeiNodeStatus;
 
+/// Name of a Secret or a claim.
+const NAME_PATTERN: &str = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$";
+/// Name of an entry in a keyring.
+const KEY_NAME_PATTERN: &str = "^[a-zA-Z0-9_-]+$";
+/// A provisioned certificate is a contract with somebody outside, so it never comes, changes or goes under a live node.
+/// Certificates of an issuer are the operator's own, and free to change.
+const TLS_SECRET_IS_FIXED: &str = "\
+    !(has(oldSelf.sidecar) && has(oldSelf.sidecar.tls) && has(oldSelf.sidecar.tls.secretName)) \
+    && !(has(self.sidecar) && has(self.sidecar.tls) && has(self.sidecar.tls.secretName)) \
+    || has(oldSelf.sidecar) && has(oldSelf.sidecar.tls) && has(self.sidecar) && has(self.sidecar.tls) \
+    && self.sidecar.tls == oldSelf.sidecar.tls";
+
 /// The desired state of one Sei node. Exactly one mode (`fullNode`, `archive`, `replayer`, `validator`) is set.
 #[derive(CustomResource, KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
 #[kube(
@@ -22,14 +34,36 @@ use super::SeiNodeStatus;
     namespaced,
     status = "SeiNodeStatus",
     derive = "PartialEq",
-    doc = "One Sei node: its pod, its data volume and its plan."
+    doc = "One Sei node: its pod, its data volume and its plan.",
+    printcolumn(name = "Phase", type_ = "string", json_path = ".status.phase"),
+    printcolumn(
+        name = "Age",
+        type_ = "date",
+        json_path = ".metadata.creationTimestamp"
+    )
 )]
 #[cfg_attr(test, kube(cel))]
 #[serde(rename_all = "camelCase")]
+#[x_kube(
+    validation = (
+        "(has(self.fullNode) ? 1 : 0) + (has(self.archive) ? 1 : 0) + (has(self.replayer) ? 1 : 0) + (has(self.validator) ? 1 : 0) == 1",
+        "set exactly one of fullNode, archive, replayer and validator"
+    ),
+    validation = (
+        "!has(self.replayer) || (has(self.peers) && size(self.peers) > 0)",
+        "a replayer needs at least one entry in peers"
+    ),
+    validation = (
+        TLS_SECRET_IS_FIXED,
+        "sidecar.tls with a secretName cannot be added, changed or removed after creation; make a new node instead"
+    )
+)]
 pub struct SeiNodeSpec {
     /// Chain the node follows, for example `pacific-1`.
+    #[schemars(length(min = 1))]
     pub chain_id: String,
     /// Image of seid, used by the containers `seid-init` and `seid`.
+    #[schemars(length(min = 1, max = 512))]
     pub image: String,
     /// Where the node finds its peers.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -68,9 +102,11 @@ pub struct SeiNodeSpec {
 #[serde(rename_all = "camelCase")]
 pub struct Entrypoint {
     /// Ignored.
+    #[schemars(length(min = 1, max = 16))]
     pub command: Vec<String>,
     /// Ignored.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 64))]
     pub args: Vec<String>,
 }
 
@@ -83,6 +119,7 @@ pub struct SidecarSpec {
     pub image: Option<String>,
     /// HTTP port of the sidecar; 7777 when absent or 0.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("default" = 7777))]
     pub port: Option<i32>,
     /// Resources of the sidecar container, copied as they stand.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -95,13 +132,25 @@ pub struct SidecarSpec {
 /// Where the certificate of the sidecar's proxy comes from: exactly one of `secretName` and `issuerName`.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
+#[x_kube(
+    validation = (
+        "has(self.secretName) != has(self.issuerName)",
+        "set exactly one of secretName and issuerName"
+    ),
+    validation = (
+        "!has(self.issuerKind) || has(self.issuerName)",
+        "issuerKind needs issuerName"
+    )
+)]
 pub struct SidecarTlsSpec {
     /// A `kubernetes.io/tls` Secret in the node's namespace that somebody else provisions. Cannot be added, changed or
     /// removed after creation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1))]
     pub secret_name: Option<String>,
     /// A cert-manager issuer that the operator asks for a certificate. Must be on the operator's allow-list.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 253))]
     pub issuer_name: Option<String>,
     /// Kind of the issuer; `ClusterIssuer` when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -120,6 +169,12 @@ pub enum IssuerKind {
 /// Sourcing and fate of the data volume.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
+#[x_kube(
+    validation = (
+        "(!has(oldSelf.import) || has(self.import))",
+        "import cannot be removed: the node would get an empty volume"
+    )
+)]
 pub struct DataVolumeSpec {
     /// Adopt an existing claim instead of making one. Stays once set.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -134,12 +189,20 @@ pub struct DataVolumeSpec {
 #[serde(rename_all = "camelCase")]
 pub struct DataVolumeImport {
     /// Name of a PersistentVolumeClaim in the node's namespace.
+    #[schemars(length(min = 1, max = 253), regex(pattern = NAME_PATTERN))]
+    #[x_kube(validation = ("self == oldSelf", "pvcName cannot be changed: a node stays with the volume that holds its data"))]
     pub pvc_name: String,
 }
 
 /// One source of peers: exactly one member is set.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
+#[x_kube(
+    validation = (
+        "(has(self.ec2Tags) ? 1 : 0) + (has(self.static) ? 1 : 0) + (has(self.label) ? 1 : 0) == 1",
+        "set exactly one of ec2Tags, static and label in each entry of peers"
+    )
+)]
 pub struct PeerSource {
     /// Running AWS instances that carry all the tags.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -157,8 +220,10 @@ pub struct PeerSource {
 #[serde(rename_all = "camelCase")]
 pub struct Ec2TagsPeers {
     /// AWS region, for example `eu-central-1`.
+    #[schemars(length(min = 1))]
     pub region: String,
     /// Tags an instance must carry, all of them.
+    #[schemars(extend("minProperties" = 1))]
     pub tags: BTreeMap<String, String>,
 }
 
@@ -167,6 +232,7 @@ pub struct Ec2TagsPeers {
 #[serde(rename_all = "camelCase")]
 pub struct StaticPeers {
     /// Peers as `nodeId@host:port`.
+    #[schemars(length(min = 1))]
     pub addresses: Vec<String>,
 }
 
@@ -175,6 +241,7 @@ pub struct StaticPeers {
 #[serde(rename_all = "camelCase")]
 pub struct LabelPeers {
     /// Labels a SeiNode must carry, all of them.
+    #[schemars(extend("minProperties" = 1))]
     pub selector: BTreeMap<String, String>,
     /// Namespace to look in; the node's own when absent or empty.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -227,12 +294,19 @@ pub struct ResultExport {
 #[serde(rename_all = "camelCase")]
 pub struct ShadowResult {
     /// RPC endpoint to compare with.
+    #[schemars(length(min = 1))]
     pub canonical_rpc: String,
 }
 
 /// A first state: exactly one of `s3` and `stateSync`.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq, Default)]
 #[serde(rename_all = "camelCase")]
+#[x_kube(
+    validation = (
+        "(has(self.s3) ? 1 : 0) + (has(self.stateSync) ? 1 : 0) == 1",
+        "set exactly one of s3 and stateSync"
+    )
+)]
 pub struct SnapshotSource {
     /// Restore an archive from the platform's bucket.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -256,6 +330,7 @@ pub struct SnapshotSource {
 #[serde(rename_all = "camelCase")]
 pub struct S3Snapshot {
     /// Greatest height to restore, and the halt height of a bootstrap Job.
+    #[schemars(range(min = 1))]
     pub target_height: i64,
 }
 
@@ -277,6 +352,7 @@ pub struct SnapshotGeneration {
 #[serde(rename_all = "camelCase")]
 pub struct TendermintSnapshots {
     /// Snapshots kept on disk; at least 2 when they are published.
+    #[schemars(range(min = 1))]
     pub keep_recent: i32,
     /// Presence makes the sidecar upload them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -290,6 +366,36 @@ pub struct SnapshotPublish {}
 /// A validator.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq, Default)]
 #[serde(rename_all = "camelCase")]
+#[x_kube(
+    validation = (
+        "has(self.signingKey) == has(self.nodeKey)",
+        "set both signingKey and nodeKey, or neither"
+    ),
+    validation = (
+        "!has(self.signingKey) || !has(self.nodeKey) || self.signingKey.secret.secretName != self.nodeKey.secret.secretName",
+        "signingKey and nodeKey must be in different Secrets"
+    ),
+    validation = (
+        "!has(self.operatorKeyring) || !has(self.signingKey) || self.operatorKeyring.secret.secretName != self.signingKey.secret.secretName",
+        "operatorKeyring and signingKey must be in different Secrets"
+    ),
+    validation = (
+        "!has(self.operatorKeyring) || !has(self.nodeKey) || self.operatorKeyring.secret.secretName != self.nodeKey.secret.secretName",
+        "operatorKeyring and nodeKey must be in different Secrets"
+    ),
+    validation = (
+        "!has(self.operatorKeyring) || self.operatorKeyring.secret.secretName != self.operatorKeyring.secret.passphraseSecretRef.secretName",
+        "operatorKeyring and its passphrase must be in different Secrets"
+    ),
+    validation = (
+        "!has(self.operatorKeyring) || !has(self.signingKey) || self.operatorKeyring.secret.passphraseSecretRef.secretName != self.signingKey.secret.secretName",
+        "the passphrase of operatorKeyring and signingKey must be in different Secrets"
+    ),
+    validation = (
+        "!has(self.operatorKeyring) || !has(self.nodeKey) || self.operatorKeyring.secret.passphraseSecretRef.secretName != self.nodeKey.secret.secretName",
+        "the passphrase of operatorKeyring and nodeKey must be in different Secrets"
+    )
+)]
 pub struct ValidatorSpec {
     /// How the node gets its first state; block sync from genesis when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -313,21 +419,31 @@ pub struct ValidatorSpec {
 #[serde(rename_all = "camelCase")]
 pub struct GenesisCeremony {
     /// Chain that is being founded.
+    #[schemars(length(min = 1))]
     pub chain_id: String,
     /// Self-delegation of the gentx, for example `10000000usei`.
+    #[schemars(length(min = 1))]
     pub staking_amount: String,
     /// First balance of the node's account.
+    #[schemars(length(min = 1))]
     pub account_balance: String,
     /// JSON text of changes to the genesis.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub genesis_params: Option<String>,
     /// Ordinal of the node in its group.
+    #[schemars(range(min = 0))]
     pub index: i32,
 }
 
 /// A consensus key: exactly one source.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
+#[x_kube(
+    validation = (
+        "(has(self.secret) ? 1 : 0) == 1",
+        "signingKey needs exactly one source: set secret"
+    )
+)]
 pub struct SigningKey {
     /// A Secret with the data key `priv_validator_key.json`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -337,6 +453,12 @@ pub struct SigningKey {
 /// A P2P identity: exactly one source.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
+#[x_kube(
+    validation = (
+        "(has(self.secret) ? 1 : 0) == 1",
+        "nodeKey needs exactly one source: set secret"
+    )
+)]
 pub struct NodeKey {
     /// A Secret with the data key `node_key.json`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -348,12 +470,20 @@ pub struct NodeKey {
 #[serde(rename_all = "camelCase")]
 pub struct KeySecret {
     /// Name of the Secret in the node's namespace.
+    #[schemars(length(min = 1, max = 253), regex(pattern = NAME_PATTERN))]
+    #[x_kube(validation = ("self == oldSelf", "secretName cannot be changed: a running node keeps its keys; make a new node for new keys"))]
     pub secret_name: String,
 }
 
 /// An operator keyring: exactly one source.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
+#[x_kube(
+    validation = (
+        "(has(self.secret) ? 1 : 0) == 1",
+        "operatorKeyring needs exactly one source: set secret"
+    )
+)]
 pub struct OperatorKeyring {
     /// A Secret whose data keys are the files of a Cosmos `file` keyring.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -365,9 +495,12 @@ pub struct OperatorKeyring {
 #[serde(rename_all = "camelCase")]
 pub struct KeyringSecret {
     /// Name of the Secret in the node's namespace.
+    #[schemars(length(min = 1, max = 253), regex(pattern = NAME_PATTERN))]
+    #[x_kube(validation = ("self == oldSelf", "secretName of a keyring cannot be changed; keyName can"))]
     pub secret_name: String,
     /// Entry to sign with.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 64), regex(pattern = KEY_NAME_PATTERN), extend("default" = "node_admin"))]
     pub key_name: Option<String>,
     /// Where the passphrase is.
     pub passphrase_secret_ref: PassphraseSecretRef,
@@ -378,7 +511,10 @@ pub struct KeyringSecret {
 #[serde(rename_all = "camelCase")]
 pub struct PassphraseSecretRef {
     /// Name of the Secret in the node's namespace.
+    #[schemars(length(min = 1, max = 253), regex(pattern = NAME_PATTERN))]
+    #[x_kube(validation = ("self == oldSelf", "secretName of a passphrase cannot be changed; key can"))]
     pub secret_name: String,
     /// Data key inside the Secret.
+    #[schemars(length(min = 1, max = 253))]
     pub key: String,
 }

@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{NodePhase, Time};
+use super::{NodePhase, Time, crd};
 
 /// An ordered list of tasks with a purpose.
 #[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
@@ -28,6 +28,7 @@ pub struct TaskPlan {
     pub failed_phase: Option<NodePhase>,
     /// Position of the task that failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(transform = crd::plain_integer)]
     pub failed_task_index: Option<i32>,
     /// What failed, and why.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -104,6 +105,7 @@ pub struct PlannedTask {
     pub status: TaskStatus,
     /// Parameters; their shape depends on the type.
     #[serde(default, skip_serializing_if = "Value::is_null")]
+    #[schemars(schema_with = "crd::any_json")]
     pub params: Value,
     /// When the task was first attempted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -113,9 +115,11 @@ pub struct PlannedTask {
     pub error: String,
     /// How many failures are retried.
     #[serde(default, skip_serializing_if = "is_zero")]
+    #[schemars(transform = crd::plain_integer)]
     pub max_retries: i32,
     /// Failures so far.
     #[serde(default, skip_serializing_if = "is_zero")]
+    #[schemars(transform = crd::plain_integer)]
     pub retry_count: i32,
     /// No attempt before this time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -153,8 +157,10 @@ pub struct FailedTaskDetail {
     /// Why it failed.
     pub error: String,
     /// Failures that were retried.
+    #[schemars(transform = crd::plain_integer)]
     pub retry_count: i32,
     /// How many would have been.
+    #[schemars(transform = crd::plain_integer)]
     pub max_retries: i32,
 }
 

@@ -11,6 +11,11 @@ use serde::{Deserialize, Serialize};
 
 use super::{IssuerKind, PeerSource, SnapshotGeneration, TaskPlan, Time};
 
+/// Type of a condition, as Kubernetes has it everywhere.
+const CONDITION_TYPE_PATTERN: &str = r"^([a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*/)?(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])$";
+/// Reason of a condition, as Kubernetes has it everywhere.
+const REASON_PATTERN: &str = "^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$";
+
 /// The observed state of a node.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Default)]
 #[serde(rename_all = "camelCase")]
@@ -159,17 +164,21 @@ pub struct CurrentSidecarTls {
 pub struct Condition {
     /// Aspect, in CamelCase.
     #[serde(rename = "type")]
+    #[schemars(length(max = 316), regex(pattern = CONDITION_TYPE_PATTERN))]
     pub kind: String,
     /// Whether it holds.
     pub status: ConditionStatus,
     /// One CamelCase word on why.
+    #[schemars(length(min = 1, max = 1024), regex(pattern = REASON_PATTERN))]
     pub reason: String,
     /// A sentence for people.
+    #[schemars(length(max = 32768))]
     pub message: String,
     /// When `status` last changed.
     pub last_transition_time: Time,
     /// `metadata.generation` the condition was computed from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0))]
     pub observed_generation: Option<i64>,
 }
 
