@@ -1,2 +1,11 @@
-//! Skeleton.
-fn main() {}
+//! The program `sei-operator`. What it can do stands in [`cli`].
+
+mod cli;
+mod input;
+mod output;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    cli::main()
+}
