@@ -36,7 +36,7 @@ mod user;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use sei_planner::api::SeiNode;
+use sei_planner::api::{SeiNode, Time};
 use sei_planner::names::NodeKey;
 use serde_json::Value;
 
@@ -61,9 +61,7 @@ impl Sim {
     /// An empty world, at 2026-01-01T00:00:00Z.
     #[must_use]
     pub fn new(options: Options) -> Self {
-        Self {
-            state: Arc::new(Mutex::new(State::new(options))),
-        }
+        Self { state: Arc::new(Mutex::new(State::new(options))) }
     }
 
     /// Lets an operator live in this world; its first process starts now.
@@ -105,6 +103,12 @@ impl Sim {
     #[must_use]
     pub fn elapsed_seconds(&self) -> i64 {
         self.now().seconds_since(clock::start())
+    }
+
+    /// When the world began.
+    #[must_use]
+    pub fn began_at(&self) -> Time {
+        clock::start()
     }
 
     /// An object as it stands.

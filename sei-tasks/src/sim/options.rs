@@ -128,9 +128,7 @@ impl Durations {
             ("config-validate", 1),
             ("await-condition", 600),
         ];
-        Self {
-            seconds: seconds.map(|(kind, s)| (kind.to_owned(), s)).into(),
-        }
+        Self { seconds: seconds.map(|(kind, s)| (kind.to_owned(), s)).into() }
     }
 
     /// Seconds a task of this type takes.
