@@ -110,7 +110,7 @@ async fn health<C: Cluster, S: Sidecar, K: Clock>(
         return SidecarHealth::NotAsked;
     }
     let answer = world.sidecar.healthz(&base_url(node)).await;
-    world.memory.health_was_asked(&node.key, pod, now);
+    world.memory.health_was_asked(&node.key, pod, answer.is_ok(), now);
     match answer {
         Ok(true) => SidecarHealth::Ready,
         Ok(false) => SidecarHealth::NotReady,

@@ -204,7 +204,7 @@ impl<O: Operator> Driver<O> {
         loop {
             match self.step()? {
                 Step::Done => {}
-                Step::Quiet(_) if self.process.is_some() && self.sim.is_idle() => return Ok(()),
+                Step::Quiet(_) if self.is_idle() => return Ok(()),
                 Step::Quiet(Some(next)) if next <= limit => self.advance(next),
                 Step::Quiet(_) => {
                     self.advance(limit);
@@ -212,6 +212,11 @@ impl<O: Operator> Driver<O> {
                 }
             }
         }
+    }
+
+    /// A failed reconcile is not rest: the operator looks again after a pause.
+    fn is_idle(&self) -> bool {
+        self.process.is_some() && self.failures.is_empty() && self.sim.is_idle()
     }
 
     /// Forces so many reconciles of every node, some seconds of virtual time apart, and insists that the operator
