@@ -40,9 +40,11 @@ impl Memory {
         self.with(|all| all.insert(key.clone(), asked));
     }
 
-    /// When the sidecar should be asked next if nothing changes.
+    /// When the sidecar should be asked next if nothing changes; always later than now, also when a plan keeps it from
+    /// being asked (L4).
     pub(crate) fn health_next(&self, key: &NodeKey, now: Time) -> Time {
-        self.with(|asked| asked.get(key).map_or_else(|| now.plus_seconds(HEALTH_SECONDS), |last| last.again_at))
+        let due = self.with(|asked| asked.get(key).map(|last| last.again_at));
+        due.filter(|at| *at > now).unwrap_or_else(|| now.plus_seconds(HEALTH_SECONDS))
     }
 
     /// Forgets a node that is gone.

@@ -11,13 +11,8 @@ use serde_json::{Value, json};
 
 /// Virtual seconds within which every run ends.
 const LIMIT_SECONDS: i64 = 4 * 3600;
-const FAULTS: [Fault; 5] = [
-    Fault::Crash(Point::Before),
-    Fault::Crash(Point::After),
-    Fault::LostRequest,
-    Fault::LostAnswer,
-    Fault::Conflict,
-];
+const FAULTS: [Fault; 5] =
+    [Fault::Crash(Point::Before), Fault::Crash(Point::After), Fault::LostRequest, Fault::LostAnswer, Fault::Conflict];
 
 fn sources() -> [(&'static str, Value); 3] {
     [

@@ -10,6 +10,8 @@ use crate::world::{Kind, ObjectId};
 
 /// Label with the revision of a pod's template.
 pub(in crate::sim) const REVISION_LABEL: &str = "controller-revision-hash";
+/// Pause after the name of the pod was found taken.
+const NAME_TAKEN_SECONDS: i64 = 5;
 /// Label with the name of the pod.
 const POD_NAME_LABEL: &str = "statefulset.kubernetes.io/pod-name";
 
@@ -57,6 +59,11 @@ pub(in crate::sim) fn sync(state: &mut State, id: &ObjectId) {
                 // Without a precondition on the uid a delete cannot be refused.
                 let _ = state.store.delete(&pod_id, None);
             }
+        }
+        Some(pod) if !is_own(&set, &pod) => {
+            // The name is taken by a pod of another set: the real controller fails to create its own and tries again.
+            let at = state.now.plus_seconds(NAME_TAKEN_SECONDS);
+            state.queue.push_once(at, Due::StatefulSet(id.clone()));
         }
         Some(_) | None => {}
     }
