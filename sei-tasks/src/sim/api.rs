@@ -9,8 +9,7 @@ use sei_planner::names::NodeKey;
 use serde_json::{Value, json};
 
 use crate::world::{
-    Clock, Cluster, ClusterError, Created, Event, Kind, ObjectId, Sidecar, SidecarError,
-    TaskReport, TaskRequest,
+    Clock, Cluster, ClusterError, Created, Event, Kind, ObjectId, Sidecar, SidecarError, TaskReport, TaskRequest,
 };
 
 use super::Sim;
@@ -59,11 +58,9 @@ impl Request<'_> {
     fn object(&self) -> Option<ObjectId> {
         match self {
             Self::Node(key) => Some(node_id(key)),
-            Self::Read(id)
-            | Self::Create(id)
-            | Self::Apply(id)
-            | Self::Delete(id, _)
-            | Self::PatchMetadata(id) => Some((*id).clone()),
+            Self::Read(id) | Self::Create(id) | Self::Apply(id) | Self::Delete(id, _) | Self::PatchMetadata(id) => {
+                Some((*id).clone())
+            }
             Self::WriteStatus(node, _) | Self::Announce(node, _) => Some(id_of(node)),
             Self::Submit(..) | Self::Task(..) | Self::Health(_) => None,
         }
@@ -103,10 +100,7 @@ impl Request<'_> {
 
     /// Whether it carries a precondition that can fail.
     fn is_conditional(&self) -> bool {
-        matches!(
-            self,
-            Self::Apply(_) | Self::Delete(..) | Self::PatchMetadata(_) | Self::WriteStatus(..)
-        )
+        matches!(self, Self::Apply(_) | Self::Delete(..) | Self::PatchMetadata(_) | Self::WriteStatus(..))
     }
 }
 
@@ -184,9 +178,7 @@ fn answer<T, E: Lost>(
         detail: request.detail(),
         version_before,
         version_after: version(state, object.as_ref()),
-        outcome: result
-            .as_ref()
-            .map_or_else(E::to_string, |_| "ok".to_owned()),
+        outcome: result.as_ref().map_or_else(E::to_string, |_| "ok".to_owned()),
         applied: applied && result.is_ok(),
         fault,
     };
@@ -216,8 +208,7 @@ fn id_of(node: &SeiNode) -> ObjectId {
 }
 
 fn decode(value: Value) -> Result<SeiNode, ClusterError> {
-    serde_json::from_value(value)
-        .map_err(|error| ClusterError::Unavailable(format!("reading a SeiNode: {error}")))
+    serde_json::from_value(value).map_err(|error| ClusterError::Unavailable(format!("reading a SeiNode: {error}")))
 }
 
 /// Metadata, and for pods status: what a watch delivers.
@@ -248,9 +239,7 @@ fn read_node(state: &mut State, key: &NodeKey) -> Result<Option<SeiNode>, Cluste
     let own = state.process.own_version(key);
     let value = if known(seen) < own { live } else { seen };
     let value = value.as_ref().clone();
-    state
-        .process
-        .saw_version(text(&value, "/metadata/resourceVersion"));
+    state.process.saw_version(text(&value, "/metadata/resourceVersion"));
     decode(value).map(Some)
 }
 
@@ -261,20 +250,14 @@ fn patch_metadata(
     resource_version: &str,
     metadata: &Value,
 ) -> Result<Value, ClusterError> {
-    let patched = state
-        .store
-        .patch_metadata(id, uid, resource_version, metadata)?;
+    let patched = state.store.patch_metadata(id, uid, resource_version, metadata)?;
     if id.kind == Kind::SeiNode {
         wrote_node(state, &node_key(id), &patched);
     }
     Ok(patched)
 }
 
-fn write_status(
-    state: &mut State,
-    node: &SeiNode,
-    status: &SeiNodeStatus,
-) -> Result<SeiNode, ClusterError> {
+fn write_status(state: &mut State, node: &SeiNode, status: &SeiNodeStatus) -> Result<SeiNode, ClusterError> {
     let id = id_of(node);
     let before = json!(node.status.clone().unwrap_or_default());
     let patch = json::merge_difference(&before, &json!(status));
@@ -292,19 +275,14 @@ fn wrote_node(state: &mut State, key: &NodeKey, stored: &Value) {
 }
 
 fn announce(state: &mut State, node: &SeiNode, event: &Event) {
-    let what = What::Event {
-        reason: event.reason.to_owned(),
-        message: event.message.clone(),
-        warning: event.warning,
-    };
+    let what = What::Event { reason: event.reason.to_owned(), message: event.message.clone(), warning: event.warning };
     let key = node_key(&id_of(node));
     state.tell(Some(key), what);
 }
 
 impl Cluster for Sim {
     async fn node(&self, key: &NodeKey) -> Result<Option<SeiNode>, ClusterError> {
-        self.call(Request::Node(key), |state| read_node(state, key))
-            .await
+        self.call(Request::Node(key), |state| read_node(state, key)).await
     }
 
     fn cached(&self, id: &ObjectId) -> Option<Value> {
@@ -323,31 +301,19 @@ impl Cluster for Sim {
     }
 
     async fn read(&self, id: &ObjectId) -> Result<Option<Value>, ClusterError> {
-        self.call(Request::Read(id), |state| {
-            Ok(state.store.get(id).map(|object| object.as_ref().clone()))
-        })
-        .await
+        self.call(Request::Read(id), |state| Ok(state.store.get(id).map(|object| object.as_ref().clone()))).await
     }
 
     async fn create(&self, id: &ObjectId, object: &Value) -> Result<Created, ClusterError> {
-        self.call(Request::Create(id), |state| {
-            state.store.create(id, object, &mut state.ids)
-        })
-        .await
+        self.call(Request::Create(id), |state| state.store.create(id, object, &mut state.ids)).await
     }
 
     async fn apply(&self, id: &ObjectId, object: &Value) -> Result<Value, ClusterError> {
-        self.call(Request::Apply(id), |state| {
-            state.store.apply(id, object, &mut state.ids)
-        })
-        .await
+        self.call(Request::Apply(id), |state| state.store.apply(id, object, &mut state.ids)).await
     }
 
     async fn delete(&self, id: &ObjectId, uid: &str) -> Result<(), ClusterError> {
-        self.call(Request::Delete(id, uid), |state| {
-            state.store.delete(id, Some(uid))
-        })
-        .await
+        self.call(Request::Delete(id, uid), |state| state.store.delete(id, Some(uid))).await
     }
 
     async fn patch_metadata(
@@ -357,21 +323,11 @@ impl Cluster for Sim {
         resource_version: &str,
         metadata: &Value,
     ) -> Result<Value, ClusterError> {
-        self.call(Request::PatchMetadata(id), |state| {
-            patch_metadata(state, id, uid, resource_version, metadata)
-        })
-        .await
+        self.call(Request::PatchMetadata(id), |state| patch_metadata(state, id, uid, resource_version, metadata)).await
     }
 
-    async fn write_status(
-        &self,
-        node: &SeiNode,
-        status: &SeiNodeStatus,
-    ) -> Result<SeiNode, ClusterError> {
-        self.call(Request::WriteStatus(node, status), |state| {
-            write_status(state, node, status)
-        })
-        .await
+    async fn write_status(&self, node: &SeiNode, status: &SeiNodeStatus) -> Result<SeiNode, ClusterError> {
+        self.call(Request::WriteStatus(node, status), |state| write_status(state, node, status)).await
     }
 
     async fn announce(&self, node: &SeiNode, event: &Event) -> Result<(), ClusterError> {
@@ -393,24 +349,15 @@ fn carries(node: &Value, selector: &BTreeMap<String, String>) -> bool {
 
 impl Sidecar for Sim {
     async fn submit(&self, base_url: &str, request: &TaskRequest) -> Result<(), SidecarError> {
-        self.call(Request::Submit(base_url, request), |state| {
-            sidecar::submit(state, base_url, request)
-        })
-        .await
+        self.call(Request::Submit(base_url, request), |state| sidecar::submit(state, base_url, request)).await
     }
 
     async fn task(&self, base_url: &str, id: &str) -> Result<Option<TaskReport>, SidecarError> {
-        self.call(Request::Task(base_url, id), |state| {
-            sidecar::task(state, base_url, id)
-        })
-        .await
+        self.call(Request::Task(base_url, id), |state| sidecar::task(state, base_url, id)).await
     }
 
     async fn healthz(&self, base_url: &str) -> Result<bool, SidecarError> {
-        self.call(Request::Health(base_url), |state| {
-            sidecar::healthz(state, base_url)
-        })
-        .await
+        self.call(Request::Health(base_url), |state| sidecar::healthz(state, base_url)).await
     }
 }
 

@@ -66,10 +66,7 @@ impl Queue {
 
     /// Adds a due thing unless the same one is due already at that time or before.
     pub(super) fn push_once(&mut self, at: Time, due: Due) {
-        let known = self
-            .items
-            .iter()
-            .any(|((when, _), item)| *when <= at && *item == due);
+        let known = self.items.iter().any(|((when, _), item)| *when <= at && *item == due);
         if !known {
             self.push(at, due);
         }
@@ -98,11 +95,7 @@ pub(super) struct Ids {
 impl Ids {
     /// Ids of the world with this seed.
     pub(super) fn new(seed: u32) -> Self {
-        Self {
-            seed,
-            uids: 0,
-            plans: 0,
-        }
+        Self { seed, uids: 0, plans: 0 }
     }
 
     /// A fresh uid of an object.

@@ -65,10 +65,7 @@ pub(super) struct Look {
 impl Process {
     /// The first process, with faults to come.
     pub(super) fn new(faults: BTreeMap<u64, Fault>) -> Self {
-        Self {
-            faults,
-            ..Self::default()
-        }
+        Self { faults, ..Self::default() }
     }
 
     /// Counts a call; its number and what goes wrong at it.
@@ -92,11 +89,7 @@ impl Process {
 
     /// A reconcile begins.
     pub(super) fn begin(&mut self, key: &NodeKey) {
-        self.look = Some(Look {
-            key: key.clone(),
-            versions: BTreeSet::new(),
-            status_writes: 0,
-        });
+        self.look = Some(Look { key: key.clone(), versions: BTreeSet::new(), status_writes: 0 });
     }
 
     /// A resourceVersion of the node became known to the reconcile.
@@ -161,12 +154,8 @@ mod tests {
 
     #[test]
     fn lost_requests_and_lost_answers_differ_in_effect_only() {
-        assert!(!applied(&run(
-            Options::default().fault(2, Fault::LostRequest)
-        )));
-        assert!(applied(
-            &run(Options::default().fault(2, Fault::LostAnswer))
-        ));
+        assert!(!applied(&run(Options::default().fault(2, Fault::LostRequest))));
+        assert!(applied(&run(Options::default().fault(2, Fault::LostAnswer))));
         assert!(!applied(&run(Options::default().fault(2, Fault::Conflict))));
     }
 }

@@ -9,7 +9,9 @@ use std::task::{Context, Poll, Waker};
 
 use sei_planner::api::Time;
 use sei_planner::names::NodeKey;
+use sei_planner::platform::Platform;
 
+use crate::Memory;
 use crate::reconcile::{LookAgain, World, reconcile_node};
 use crate::world::{Clock, ClusterError};
 
@@ -42,8 +44,11 @@ pub trait Operator {
 }
 
 /// The operator of this crate: the only place where its world is made from a simulated one.
-#[derive(Clone, Debug, Default)]
-pub struct SeiOperator;
+#[derive(Clone, Debug)]
+pub struct SeiOperator {
+    /// Settings of the cluster.
+    pub platform: Platform,
+}
 
 impl Operator for SeiOperator {
     type Process = World<Sim, Sim, Sim>;
@@ -53,14 +58,12 @@ impl Operator for SeiOperator {
             cluster: sim.clone(),
             sidecar: sim.clone(),
             clock: sim.clone(),
+            platform: self.platform.clone(),
+            memory: Memory::default(),
         }
     }
 
-    async fn reconcile(
-        &self,
-        process: &Self::Process,
-        key: &NodeKey,
-    ) -> Result<LookAgain, ClusterError> {
+    async fn reconcile(&self, process: &Self::Process, key: &NodeKey) -> Result<LookAgain, ClusterError> {
         reconcile_node(process, key).await
     }
 }
@@ -176,11 +179,7 @@ impl<O: Operator> Driver<O> {
     ///
     /// # Errors
     /// When that takes more than `limit_seconds`, when an invariant is broken, or something never comes to rest.
-    pub fn run_until(
-        &mut self,
-        mut reached: impl FnMut(&Sim) -> bool,
-        limit_seconds: i64,
-    ) -> Result<(), NotConverged> {
+    pub fn run_until(&mut self, mut reached: impl FnMut(&Sim) -> bool, limit_seconds: i64) -> Result<(), NotConverged> {
         let limit = self.sim.now().plus_seconds(limit_seconds);
         while !reached(&self.sim) {
             match self.step()? {
@@ -279,11 +278,7 @@ impl<O: Operator> Driver<O> {
         NotConverged {
             at: self.sim.now(),
             why,
-            last: timeline
-                .iter()
-                .skip(skipped)
-                .map(|moment| format!("{} {}", moment.at, moment.what))
-                .collect(),
+            last: timeline.iter().skip(skipped).map(|moment| format!("{} {}", moment.at, moment.what)).collect(),
         }
     }
 
@@ -309,17 +304,13 @@ impl<O: Operator> Driver<O> {
     fn next_look(&self, now: Time) -> Option<NodeKey> {
         self.process.as_ref()?;
         let due = self.looks.iter().filter(|(_, at)| **at <= now);
-        due.min_by_key(|(key, at)| (**at, (*key).clone()))
-            .map(|(key, _)| key.clone())
+        due.min_by_key(|(key, at)| (**at, (*key).clone())).map(|(key, _)| key.clone())
     }
 
     /// When something is due next.
     fn next_due(&self) -> Option<Time> {
         let world = self.sim.with(|state| state.queue.next());
-        let look = self
-            .process
-            .as_ref()
-            .and_then(|_| self.looks.values().min().copied());
+        let look = self.process.as_ref().and_then(|_| self.looks.values().min().copied());
         [world, look, self.restart_at].into_iter().flatten().min()
     }
 
@@ -345,9 +336,9 @@ impl<O: Operator> Driver<O> {
                 self.bury();
                 Ok(())
             }
-            Poll::Pending => Err(self.stop(format!(
-                "the reconcile of {key} waits for something that this world does not have"
-            ))),
+            Poll::Pending => {
+                Err(self.stop(format!("the reconcile of {key} waits for something that this world does not have")))
+            }
         }
     }
 
@@ -361,15 +352,11 @@ impl<O: Operator> Driver<O> {
     }
 
     fn count_burst(&mut self, key: &NodeKey) -> Result<(), NotConverged> {
-        let max = self
-            .sim
-            .with(|state| state.options.reconciles_per_second_max);
+        let max = self.sim.with(|state| state.options.reconciles_per_second_max);
         let count = self.burst.entry(key.clone()).or_default();
         *count += 1;
         if *count > max {
-            return Err(self.stop(format!(
-                "hot loop: {key} was reconciled {max} times within a second"
-            )));
+            return Err(self.stop(format!("hot loop: {key} was reconciled {max} times within a second")));
         }
         Ok(())
     }
@@ -548,11 +535,7 @@ mod tests {
         sim.user_delete(&crate::sim::state::node_id(&key()));
         assert!(driver.run_until_idle(120).is_ok());
         for kind in Kind::ALL {
-            assert_eq!(
-                sim.objects(kind),
-                Vec::<serde_json::Value>::new(),
-                "{kind:?}"
-            );
+            assert_eq!(sim.objects(kind), Vec::<serde_json::Value>::new(), "{kind:?}");
         }
     }
 
@@ -570,10 +553,7 @@ mod tests {
 
     #[test]
     fn a_lagging_watch_still_shows_the_own_writes() {
-        let options = Options {
-            watch_lag_seconds: 3,
-            ..Options::default()
-        };
+        let options = Options { watch_lag_seconds: 3, ..Options::default() };
         let (sim, _) = up(options);
         assert_eq!(sim.violations(), []);
     }
@@ -581,11 +561,7 @@ mod tests {
     #[test]
     fn a_hot_loop_is_an_error_that_names_the_node() {
         let sim = world(Options::default());
-        let mut driver = sim.drive(Reconcile(async |sim: &Sim, _: &NodeKey| {
-            Ok(LookAgain {
-                at: Some(sim.now()),
-            })
-        }));
+        let mut driver = sim.drive(Reconcile(async |sim: &Sim, _: &NodeKey| Ok(LookAgain { at: Some(sim.now()) })));
         let error = driver.run_for(60).unwrap_err();
         assert!(error.why.contains("hot loop: nodes/rpc-0"), "{error}");
     }
@@ -593,9 +569,8 @@ mod tests {
     #[test]
     fn failed_reconciles_are_repeated_with_growing_pauses() {
         let sim = world(Options::default());
-        let mut driver = sim.drive(Reconcile(async |_: &Sim, _: &NodeKey| {
-            Err(ClusterError::Unavailable("down".to_owned()))
-        }));
+        let mut driver =
+            sim.drive(Reconcile(async |_: &Sim, _: &NodeKey| Err(ClusterError::Unavailable("down".to_owned()))));
         assert!(driver.run_for(200).is_ok());
         let begins: Vec<i64> = sim
             .trace()

@@ -38,13 +38,7 @@ const TIME_LENGTH: usize = 20;
 
 /// The fingerprint of a world.
 pub(super) fn of(state: &State) -> Value {
-    let kinds = [
-        Kind::SeiNode,
-        Kind::StatefulSet,
-        Kind::Service,
-        Kind::PersistentVolumeClaim,
-        Kind::Pod,
-    ];
+    let kinds = [Kind::SeiNode, Kind::StatefulSet, Kind::Service, Kind::PersistentVolumeClaim, Kind::Pod];
     let objects: Vec<Value> = kinds
         .into_iter()
         .flat_map(|kind| state.store.list(kind))

@@ -39,31 +39,19 @@ pub(super) fn check(state: &mut State, request: &Request<'_>) {
         return;
     };
     let found = match *request {
-        Request::Node(_)
-        | Request::Read(_)
-        | Request::Task(..)
-        | Request::Health(_)
-        | Request::Announce(..) => Vec::new(),
+        Request::Node(_) | Request::Read(_) | Request::Task(..) | Request::Health(_) | Request::Announce(..) => {
+            Vec::new()
+        }
         Request::Create(id) => vec![plan_first(state, &key, &show(id))],
-        Request::Apply(id) => vec![
-            plan_first(state, &key, &show(id)),
-            own_child(state, &key, id),
-        ],
+        Request::Apply(id) => vec![plan_first(state, &key, &show(id)), own_child(state, &key, id)],
         Request::Delete(id, uid) => check_delete(state, &key, id, uid),
         Request::PatchMetadata(id) => check_metadata(state, &key, id),
         Request::WriteStatus(node, status) => check_status(state, &key, node, status),
-        Request::Submit(_, task) => vec![
-            plan_first(state, &key, task.kind),
-            planned_task(state, &key, task),
-        ],
+        Request::Submit(_, task) => vec![plan_first(state, &key, task.kind), planned_task(state, &key, task)],
     };
     let at = state.now;
     for (invariant, what) in found.into_iter().flatten() {
-        state.violations.push(Violation {
-            at,
-            invariant,
-            what,
-        });
+        state.violations.push(Violation { at, invariant, what });
     }
 }
 
@@ -85,23 +73,14 @@ fn planned_task(state: &State, key: &NodeKey, request: &TaskRequest) -> Finding 
     if plan.phase != PlanPhase::Active {
         return None;
     }
-    let known = plan
-        .tasks
-        .iter()
-        .any(|task| task.id == request.id && task.kind == request.kind);
+    let known = plan.tasks.iter().any(|task| task.id == request.id && task.kind == request.kind);
     let (kind, id) = (request.kind, &request.id);
-    (!known).then(|| {
-        (
-            "S8",
-            format!("{kind} {id} is not in the stored plan of {key}"),
-        )
-    })
+    (!known).then(|| ("S8", format!("{kind} {id} is not in the stored plan of {key}")))
 }
 
 fn node_uid(state: &State, key: &NodeKey) -> String {
     let node = state.store.get(&node_id(key));
-    node.map(|node| text(node, "/metadata/uid").to_owned())
-        .unwrap_or_default()
+    node.map(|node| text(node, "/metadata/uid").to_owned()).unwrap_or_default()
 }
 
 /// S4: an existing object is only written when this very node controls it.
@@ -119,10 +98,7 @@ fn check_delete(state: &State, key: &NodeKey, id: &ObjectId, uid: &str) -> Vec<F
         // Nothing is deleted: the precondition fails.
         return Vec::new();
     }
-    let mut found = vec![
-        plan_first(state, key, &format!("delete of {}", show(id))),
-        own_child(state, key, id),
-    ];
+    let mut found = vec![plan_first(state, key, &format!("delete of {}", show(id))), own_child(state, key, id)];
     match id.kind {
         Kind::PersistentVolumeClaim => found.push(claim_may_go(state, key, id)),
         Kind::Pod => found.push(pod_is_outdated(state, id)),
@@ -142,10 +118,7 @@ fn claim_may_go(state: &State, key: &NodeKey, id: &ObjectId) -> Finding {
     let own = controller_uid(claim) == text(node, "/metadata/uid");
     let fine = is_leaving(node) && own && !imported && !kept;
     (!fine).then(|| {
-        let why = format!(
-            "own {own}, imported {imported}, kept {kept}, node deleted {}",
-            is_leaving(node)
-        );
+        let why = format!("own {own}, imported {imported}, kept {kept}, node deleted {}", is_leaving(node));
         ("S3", format!("{} must not be deleted: {why}", show(id)))
     })
 }
@@ -169,16 +142,8 @@ fn check_metadata(state: &State, key: &NodeKey, id: &ObjectId) -> Vec<Finding> {
     vec![plan_first(state, key, &what), own_child(state, key, id)]
 }
 
-fn check_status(
-    state: &mut State,
-    key: &NodeKey,
-    node: &SeiNode,
-    status: &SeiNodeStatus,
-) -> Vec<Finding> {
-    vec![
-        single_writer(state, key, node),
-        truthful_image(state, key, status),
-    ]
+fn check_status(state: &mut State, key: &NodeKey, node: &SeiNode, status: &SeiNodeStatus) -> Vec<Finding> {
+    vec![single_writer(state, key, node), truthful_image(state, key, status)]
 }
 
 /// S7: one status write per reconcile, on a version of the node that this reconcile read.
@@ -203,16 +168,8 @@ fn truthful_image(state: &State, key: &NodeKey, status: &SeiNodeStatus) -> Findi
         return None;
     }
     let pod_id = ObjectId::new(Kind::Pod, key.namespace.clone(), key.pod());
-    let uid = state
-        .store
-        .get(&pod_id)
-        .map(|pod| text(pod, "/metadata/uid"));
-    let runs = uid.is_some_and(|uid| kubelet::runs(state, uid, SEID))
-        && kubelet::image_of(state, &pod_id, SEID) == image;
-    (!runs).then(|| {
-        (
-            "S11",
-            format!("{key}: currentImage {image} and no pod runs it"),
-        )
-    })
+    let uid = state.store.get(&pod_id).map(|pod| text(pod, "/metadata/uid"));
+    let runs =
+        uid.is_some_and(|uid| kubelet::runs(state, uid, SEID)) && kubelet::image_of(state, &pod_id, SEID) == image;
+    (!runs).then(|| ("S11", format!("{key}: currentImage {image} and no pod runs it")))
 }

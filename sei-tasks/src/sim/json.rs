@@ -4,26 +4,17 @@ use serde_json::{Map, Value};
 
 /// The string at a JSON pointer, empty when there is none.
 pub(super) fn text<'a>(value: &'a Value, pointer: &str) -> &'a str {
-    value
-        .pointer(pointer)
-        .and_then(Value::as_str)
-        .unwrap_or_default()
+    value.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
 }
 
 /// The integer at a JSON pointer, 0 when there is none.
 pub(super) fn number(value: &Value, pointer: &str) -> i64 {
-    value
-        .pointer(pointer)
-        .and_then(Value::as_i64)
-        .unwrap_or_default()
+    value.pointer(pointer).and_then(Value::as_i64).unwrap_or_default()
 }
 
 /// The list at a JSON pointer, empty when there is none.
 pub(super) fn list<'a>(value: &'a Value, pointer: &str) -> &'a [Value] {
-    value
-        .pointer(pointer)
-        .and_then(Value::as_array)
-        .map_or(&[], Vec::as_slice)
+    value.pointer(pointer).and_then(Value::as_array).map_or(&[], Vec::as_slice)
 }
 
 /// Puts `new` at a path of keys and makes the objects on the way.
@@ -128,9 +119,7 @@ pub(super) fn canonical(value: &Value) -> String {
     match value {
         Value::Object(map) => {
             let sorted: std::collections::BTreeMap<&String, &Value> = map.iter().collect();
-            let members = sorted
-                .into_iter()
-                .map(|(key, member)| format!("{key:?}:{}", canonical(member)));
+            let members = sorted.into_iter().map(|(key, member)| format!("{key:?}:{}", canonical(member)));
             format!("{{{}}}", members.collect::<Vec<_>>().join(","))
         }
         Value::Array(items) => {
@@ -146,8 +135,7 @@ pub(super) fn drop_members(value: &mut Value, names: &[&str]) {
     match value {
         Value::Object(map) => {
             map.retain(|key, _| !names.contains(&key.as_str()));
-            map.values_mut()
-                .for_each(|member| drop_members(member, names));
+            map.values_mut().for_each(|member| drop_members(member, names));
         }
         Value::Array(items) => items.iter_mut().for_each(|item| drop_members(item, names)),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
@@ -165,10 +153,7 @@ mod tests {
         let from = json!({"a": 1, "b": {"c": 2, "d": 3}, "e": [1]});
         let to = json!({"b": {"c": 2, "x": 4}, "e": [2], "f": true});
         let patch = merge_difference(&from, &to);
-        assert_eq!(
-            patch,
-            json!({"a": null, "b": {"d": null, "x": 4}, "e": [2], "f": true})
-        );
+        assert_eq!(patch, json!({"a": null, "b": {"d": null, "x": 4}, "e": [2], "f": true}));
         let mut patched = from;
         merge_patch(&mut patched, &patch);
         assert_eq!(patched, to);

@@ -61,9 +61,7 @@ impl Sim {
     /// An empty world, at 2026-01-01T00:00:00Z.
     #[must_use]
     pub fn new(options: Options) -> Self {
-        Self {
-            state: Arc::new(Mutex::new(State::new(options))),
-        }
+        Self { state: Arc::new(Mutex::new(State::new(options))) }
     }
 
     /// Lets an operator live in this world; its first process starts now.

@@ -71,9 +71,7 @@ impl Disk {
     /// Type and state of every task, sorted.
     pub(super) fn summary(&self) -> Vec<String> {
         let rows = self.rows.values();
-        let mut lines: Vec<String> = rows
-            .map(|row| format!("{} {:?}", row.kind, row.state))
-            .collect();
+        let mut lines: Vec<String> = rows.map(|row| format!("{} {:?}", row.kind, row.state)).collect();
         lines.sort();
         lines
     }
@@ -124,18 +122,10 @@ struct Endpoint {
 }
 
 /// `POST /v0/tasks`.
-pub(super) fn submit(
-    state: &mut State,
-    base_url: &str,
-    request: &TaskRequest,
-) -> Result<(), SidecarError> {
+pub(super) fn submit(state: &mut State, base_url: &str, request: &TaskRequest) -> Result<(), SidecarError> {
     let endpoint = reach(state, base_url)?;
     check_request(request)?;
-    let disk = state
-        .sidecars
-        .disks
-        .entry(endpoint.disk.clone())
-        .or_default();
+    let disk = state.sidecars.disks.entry(endpoint.disk.clone()).or_default();
     let run = match disk.rows.get(&request.id) {
         Some(row) if row.state != TaskState::Failed => return Ok(()),
         Some(row) => row.run + 1,
@@ -154,19 +144,10 @@ pub(super) fn submit(
 }
 
 /// `GET /v0/tasks/{id}`.
-pub(super) fn task(
-    state: &State,
-    base_url: &str,
-    id: &str,
-) -> Result<Option<TaskReport>, SidecarError> {
+pub(super) fn task(state: &State, base_url: &str, id: &str) -> Result<Option<TaskReport>, SidecarError> {
     let endpoint = reach(state, base_url)?;
     let disk = state.sidecars.disks.get(&endpoint.disk);
-    Ok(disk
-        .and_then(|disk| disk.rows.get(id))
-        .map(|row| TaskReport {
-            state: row.state,
-            error: row.error.clone(),
-        }))
+    Ok(disk.and_then(|disk| disk.rows.get(id)).map(|row| TaskReport { state: row.state, error: row.error.clone() }))
 }
 
 /// `GET /v0/healthz`.
@@ -188,9 +169,7 @@ pub(super) fn rehydrate(state: &mut State, pod: &str) {
         .get(&disk)
         .map(|disk| {
             let rows = disk.rows.iter();
-            rows.filter(|(_, row)| row.state == TaskState::Running)
-                .map(|(id, _)| id.clone())
-                .collect()
+            rows.filter(|(_, row)| row.state == TaskState::Running).map(|(id, _)| id.clone()).collect()
         })
         .unwrap_or_default();
     for id in unfinished {
@@ -249,9 +228,7 @@ fn check_request(request: &TaskRequest) -> Result<(), SidecarError> {
     }
     if uuid::Uuid::parse_str(&request.id).is_err() {
         let id = &request.id;
-        return Err(SidecarError::Refused(format!(
-            "task ID must be a valid UUID: {id:?}"
-        )));
+        return Err(SidecarError::Refused(format!("task ID must be a valid UUID: {id:?}")));
     }
     Ok(())
 }
@@ -277,12 +254,7 @@ fn start(state: &mut State, pod: &str, process: u64, id: &str) {
     if marked || seconds == 0 {
         return finish(state, pod, process, id, row.run);
     }
-    let due = Due::Task {
-        pod: pod.to_owned(),
-        process,
-        task: id.to_owned(),
-        run: row.run,
-    };
+    let due = Due::Task { pod: pod.to_owned(), process, task: id.to_owned(), run: row.run };
     state.queue.push(state.now.plus_seconds(seconds), due);
 }
 
@@ -331,9 +303,7 @@ fn effect(state: &mut State, disk: &str, row: &Row) -> Result<(), String> {
 /// A full intent replaces everything; an incremental one changes overrides and keeps the rest.
 fn config_apply(config: &mut SeidConfig, params: &Value) -> Result<(), String> {
     let overrides = overrides_of(params);
-    let unknown = overrides
-        .keys()
-        .find(|key| !CONFIG_KEYS.lines().any(|known| known == key.as_str()));
+    let unknown = overrides.keys().find(|key| !CONFIG_KEYS.lines().any(|known| known == key.as_str()));
     let incremental = params.get("incremental") == Some(&Value::Bool(true));
     if incremental {
         if config.mode.is_none() {
@@ -356,15 +326,9 @@ fn config_apply(config: &mut SeidConfig, params: &Value) -> Result<(), String> {
         return Err(format!("config-apply: invalid mode {mode:?}"));
     }
     if let Some(key) = unknown {
-        return Err(format!(
-            "config-apply: applying overrides: unknown override key {key:?}"
-        ));
+        return Err(format!("config-apply: applying overrides: unknown override key {key:?}"));
     }
-    *config = SeidConfig {
-        mode: Some(mode.to_owned()),
-        overrides,
-        ..SeidConfig::default()
-    };
+    *config = SeidConfig { mode: Some(mode.to_owned()), overrides, ..SeidConfig::default() };
     Ok(())
 }
 
@@ -372,10 +336,7 @@ fn overrides_of(params: &Value) -> BTreeMap<String, String> {
     let Some(members) = params.get("overrides").and_then(Value::as_object) else {
         return BTreeMap::new();
     };
-    members
-        .iter()
-        .map(|(key, value)| (key.clone(), value.as_str().unwrap_or_default().to_owned()))
-        .collect()
+    members.iter().map(|(key, value)| (key.clone(), value.as_str().unwrap_or_default().to_owned())).collect()
 }
 
 /// Peers that the sources give, in order and without repetition.
@@ -396,20 +357,14 @@ fn discover_peers(params: &Value, reachable: &BTreeSet<String>) -> Result<Vec<St
     Ok(peers)
 }
 
-fn source_peers(
-    index: usize,
-    source: &Value,
-    reachable: &BTreeSet<String>,
-) -> Result<Vec<String>, String> {
+fn source_peers(index: usize, source: &Value, reachable: &BTreeSet<String>) -> Result<Vec<String>, String> {
     let strings = |field: &str| -> Vec<String> {
         let items = list(source, field).iter();
         items.filter_map(Value::as_str).map(str::to_owned).collect()
     };
     let lacks = |what: &str| Err(format!("discover-peers: source[{index}]: {what}"));
     match text(source, "/type") {
-        "ec2Tags" if text(source, "/region").is_empty() => {
-            lacks("ec2Tags source missing required field 'region'")
-        }
+        "ec2Tags" if text(source, "/region").is_empty() => lacks("ec2Tags source missing required field 'region'"),
         "ec2Tags" => Ok(vec![peer("ec2-a"), peer("ec2-b")]),
         "static" if strings("/addresses").is_empty() => lacks("static source has empty addresses"),
         "static" => Ok(strings("/addresses")),
@@ -419,9 +374,7 @@ fn source_peers(
             let found: Vec<String> = found.map(|host| peer(host)).collect();
             if found.is_empty() {
                 let tried = hosts.len();
-                return Err(format!(
-                    "no reachable peers found via dnsEndpoints ({tried} endpoints tried)"
-                ));
+                return Err(format!("no reachable peers found via dnsEndpoints ({tried} endpoints tried)"));
             }
             Ok(found)
         }
@@ -437,9 +390,7 @@ fn peer(host: &str) -> String {
 
 /// 40 hex digits made from a host name.
 fn node_id_of(host: &str) -> String {
-    let sum = host.bytes().fold(7_u64, |sum, byte| {
-        sum.wrapping_mul(31).wrapping_add(u64::from(byte))
-    });
+    let sum = host.bytes().fold(7_u64, |sum, byte| sum.wrapping_mul(31).wrapping_add(u64::from(byte)));
     format!("{sum:040x}")
 }
 
@@ -509,12 +460,9 @@ fn reach(state: &State, base_url: &str) -> Result<Endpoint, SidecarError> {
     let process = run.and_then(|run| run.process);
     let disk = run.and_then(|run| run.disk.clone());
     match (process, disk) {
-        (Some(process), Some(disk)) => Ok(Endpoint {
-            pod: uid.to_owned(),
-            disk,
-            process: process.number,
-            ready: process.ready,
-        }),
+        (Some(process), Some(disk)) => {
+            Ok(Endpoint { pod: uid.to_owned(), disk, process: process.number, ready: process.ready })
+        }
         (None | Some(_), None) | (None, Some(_)) => Err(unreachable("connection refused")),
     }
 }
@@ -542,9 +490,7 @@ fn serves(pod: &Value, tls: bool, port: i64) -> bool {
     (!tls || port == TLS_PORT)
         && candidates.any(|container| {
             let ports = list(container, "/ports").iter();
-            ports
-                .map(|p| number(p, "/containerPort"))
-                .any(|p| p == port)
+            ports.map(|p| number(p, "/containerPort")).any(|p| p == port)
         })
 }
 
@@ -567,11 +513,7 @@ mod tests {
     }
 
     fn request(number: u32, kind: &'static str, params: Value) -> TaskRequest {
-        TaskRequest {
-            id: task_id(number),
-            kind,
-            params: Some(params),
-        }
+        TaskRequest { id: task_id(number), kind, params: Some(params) }
     }
 
     fn post(sim: &Sim, number: u32, kind: &'static str, params: Value) {
@@ -599,17 +541,11 @@ mod tests {
         let sim = up(Options::default());
         assert_eq!(get(&sim, 1), None);
         post(&sim, 1, "config-apply", json!({ "mode": "nonsense" }));
-        assert_eq!(
-            get(&sim, 1).unwrap().error,
-            "config-apply: invalid mode \"nonsense\""
-        );
+        assert_eq!(get(&sim, 1).unwrap().error, "config-apply: invalid mode \"nonsense\"");
         post(&sim, 1, "config-apply", json!({ "mode": "full" }));
         assert_eq!(state_of(&sim, 1), TaskState::Completed);
         post(&sim, 1, "config-apply", json!({ "mode": "archive" }));
-        assert_eq!(
-            sim.seid_config(&key()).unwrap().mode.as_deref(),
-            Some("full")
-        );
+        assert_eq!(sim.seid_config(&key()).unwrap().mode.as_deref(), Some("full"));
     }
 
     #[test]
@@ -642,10 +578,7 @@ mod tests {
     #[test]
     fn what_was_running_runs_again_in_the_next_process() {
         let mut options = Options::default();
-        options
-            .durations
-            .seconds
-            .insert("mark-ready".to_owned(), 20);
+        options.durations.seconds.insert("mark-ready".to_owned(), 20);
         let sim = up(options);
         post(&sim, 1, "mark-ready", json!({}));
         run(&sim, 10);
@@ -660,19 +593,10 @@ mod tests {
     #[test]
     fn a_full_configuration_wipes_peers_and_state_sync_and_the_marker_stays() {
         let sim = up(Options::default());
-        let static_peers =
-            json!({ "sources": [{ "type": "static", "addresses": ["id@host:26656"] }] });
-        post(
-            &sim,
-            1,
-            "config-apply",
-            json!({ "mode": "full", "overrides": { "logging.level": "info" } }),
-        );
+        let static_peers = json!({ "sources": [{ "type": "static", "addresses": ["id@host:26656"] }] });
+        post(&sim, 1, "config-apply", json!({ "mode": "full", "overrides": { "logging.level": "info" } }));
         post(&sim, 2, "configure-state-sync", json!({}));
-        assert_eq!(
-            get(&sim, 2).unwrap().error,
-            "configure-state-sync: no peers in config.toml"
-        );
+        assert_eq!(get(&sim, 2).unwrap().error, "configure-state-sync: no peers in config.toml");
         post(&sim, 3, "discover-peers", static_peers);
         post(&sim, 2, "configure-state-sync", json!({}));
         assert_eq!(state_of(&sim, 2), TaskState::Completed);
@@ -694,31 +618,11 @@ mod tests {
         let sim = up(Options::default());
         let unknown = request(1, "nonsense", json!({}));
         let refused = sim.with(|state| submit(state, URL, &unknown));
-        assert_eq!(
-            refused,
-            Err(SidecarError::Refused(
-                "unknown task type: nonsense".to_owned()
-            ))
-        );
-        post(
-            &sim,
-            2,
-            "config-apply",
-            json!({ "mode": "full", "overrides": { "a.b": "c" } }),
-        );
-        assert!(
-            get(&sim, 2)
-                .unwrap()
-                .error
-                .contains("unknown override key \"a.b\"")
-        );
+        assert_eq!(refused, Err(SidecarError::Refused("unknown task type: nonsense".to_owned())));
+        post(&sim, 2, "config-apply", json!({ "mode": "full", "overrides": { "a.b": "c" } }));
+        assert!(get(&sim, 2).unwrap().error.contains("unknown override key \"a.b\""));
         post(&sim, 3, "config-validate", json!({}));
-        assert!(
-            get(&sim, 3)
-                .unwrap()
-                .error
-                .starts_with("config-validate: reading config")
-        );
+        assert!(get(&sim, 3).unwrap().error.starts_with("config-validate: reading config"));
     }
 
     #[test]
@@ -759,10 +663,7 @@ mod tests {
             "http://rpc-0-0.rpc-0.other.svc.cluster.local:7777",
             "http://rpc-0.nodes:7777",
         ] {
-            assert!(
-                matches!(ask(wrong), Err(SidecarError::Unreachable(_))),
-                "{wrong}"
-            );
+            assert!(matches!(ask(wrong), Err(SidecarError::Unreachable(_))), "{wrong}");
         }
         sim.silence_sidecar(&key(), 30);
         assert!(ask(URL).is_err());

@@ -108,12 +108,7 @@ impl State {
             Due::Pod { id, uid, step } => kubelet::step(self, &id, &uid, step),
             Due::Claim(id) => volumes::sync(self, &id),
             Due::Garbage => gc::sync(self),
-            Due::Task {
-                pod,
-                process,
-                task,
-                run,
-            } => sidecar::finish(self, &pod, process, &task, run),
+            Due::Task { pod, process, task, run } => sidecar::finish(self, &pod, process, &task, run),
             Due::User(number) => return Some(number),
         }
         self.react();
@@ -186,9 +181,7 @@ fn status_of(node: Option<&Value>) -> SeiNodeStatus {
 fn woken(change: &Change) -> Option<NodeKey> {
     let (before, after) = (change.before.as_deref(), change.after.as_deref());
     match change.id.kind {
-        Kind::SeiNode => {
-            (node_signature(before) != node_signature(after)).then(|| node_key(&change.id))
-        }
+        Kind::SeiNode => (node_signature(before) != node_signature(after)).then(|| node_key(&change.id)),
         Kind::StatefulSet | Kind::Service | Kind::PersistentVolumeClaim => {
             let news = child_signature(before) != child_signature(after);
             let owner = owner_name(after.or(before)?, "SeiNode")?;

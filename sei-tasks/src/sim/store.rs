@@ -93,9 +93,7 @@ impl Store {
 
     /// The object with this uid.
     pub(super) fn by_uid(&self, uid: &str) -> Option<(&ObjectId, &Arc<Value>)> {
-        self.objects
-            .iter()
-            .find(|(_, value)| text(value, "/metadata/uid") == uid)
+        self.objects.iter().find(|(_, value)| text(value, "/metadata/uid") == uid)
     }
 
     /// What changed since the last call.
@@ -104,12 +102,7 @@ impl Store {
     }
 
     /// A plain create.
-    pub(super) fn create(
-        &mut self,
-        id: &ObjectId,
-        object: &Value,
-        ids: &mut Ids,
-    ) -> Result<Created, ClusterError> {
+    pub(super) fn create(&mut self, id: &ObjectId, object: &Value, ids: &mut Ids) -> Result<Created, ClusterError> {
         check_identity(id, object)?;
         if self.objects.contains_key(id) {
             return Ok(Created::AlreadyExists);
@@ -121,12 +114,7 @@ impl Store {
     }
 
     /// A forced server-side apply of our manager.
-    pub(super) fn apply(
-        &mut self,
-        id: &ObjectId,
-        object: &Value,
-        ids: &mut Ids,
-    ) -> Result<Value, ClusterError> {
+    pub(super) fn apply(&mut self, id: &ObjectId, object: &Value, ids: &mut Ids) -> Result<Value, ClusterError> {
         check_identity(id, object)?;
         self.check_apply_preconditions(id, object)?;
         let before = self.applied.get(id).cloned().unwrap_or(Value::Null);
@@ -232,11 +220,7 @@ impl Store {
             json::set(object, &["metadata", "generation"], json!(1));
         }
         if id.kind == Kind::PersistentVolumeClaim {
-            json::set(
-                object,
-                &["metadata", "finalizers"],
-                json!([CLAIM_PROTECTION]),
-            );
+            json::set(object, &["metadata", "finalizers"], json!([CLAIM_PROTECTION]));
             if object.get("status").is_none() {
                 json::set(object, &["status"], json!({ "phase": "Pending" }));
             }
@@ -266,17 +250,13 @@ impl Store {
             if **old == next {
                 return next;
             }
-            if has_generation(id.kind)
-                && (old.get("spec") != next.get("spec") || is_leaving(old) != is_leaving(&next))
+            if has_generation(id.kind) && (old.get("spec") != next.get("spec") || is_leaving(old) != is_leaving(&next))
             {
                 let generation = number(old, "/metadata/generation") + 1;
                 json::set(&mut next, &["metadata", "generation"], json!(generation));
             }
         }
-        if is_leaving(&next)
-            && list(&next, "/metadata/finalizers").is_empty()
-            && id.kind != Kind::Pod
-        {
+        if is_leaving(&next) && list(&next, "/metadata/finalizers").is_empty() && id.kind != Kind::Pod {
             self.remove(id);
             return next;
         }
@@ -290,15 +270,8 @@ impl Store {
     }
 
     fn record(&mut self, id: &ObjectId, before: Option<Arc<Value>>, after: Option<Arc<Value>>) {
-        self.history.entry(id.clone()).or_default().push(Version {
-            at: self.now,
-            value: after.clone(),
-        });
-        self.changes.push(Change {
-            id: id.clone(),
-            before,
-            after,
-        });
+        self.history.entry(id.clone()).or_default().push(Version { at: self.now, value: after.clone() });
+        self.changes.push(Change { id: id.clone(), before, after });
     }
 
     fn check_apply_preconditions(&self, id: &ObjectId, object: &Value) -> Result<(), ClusterError> {
@@ -328,21 +301,12 @@ impl Store {
         if id.kind != Kind::StatefulSet {
             return Ok(());
         }
-        let frozen = [
-            "/spec/selector",
-            "/spec/serviceName",
-            "/spec/podManagementPolicy",
-            "/spec/volumeClaimTemplates",
-        ];
-        match frozen
-            .iter()
-            .find(|path| live.pointer(path) != next.pointer(path))
-        {
+        let frozen = ["/spec/selector", "/spec/serviceName", "/spec/podManagementPolicy", "/spec/volumeClaimTemplates"];
+        match frozen.iter().find(|path| live.pointer(path) != next.pointer(path)) {
             None => Ok(()),
-            Some(path) => Err(ClusterError::Rejected {
-                code: 422,
-                message: format!("{}: {path} cannot be changed", show(id)),
-            }),
+            Some(path) => {
+                Err(ClusterError::Rejected { code: 422, message: format!("{}: {path} cannot be changed", show(id)) })
+            }
         }
     }
 }
@@ -389,10 +353,7 @@ fn default_fields(kind: Kind, object: &mut Value) {
         return;
     }
     json::drop_nulls(object);
-    if let Some(sidecar) = object
-        .pointer_mut("/spec/sidecar")
-        .and_then(Value::as_object_mut)
-    {
+    if let Some(sidecar) = object.pointer_mut("/spec/sidecar").and_then(Value::as_object_mut) {
         sidecar.entry("port").or_insert(json!(7777));
     }
 }
@@ -405,10 +366,7 @@ fn check_identity(id: &ObjectId, object: &Value) -> Result<(), ClusterError> {
     if fits {
         return Ok(());
     }
-    Err(ClusterError::Rejected {
-        code: 400,
-        message: format!("the object does not say that it is {}", show(id)),
-    })
+    Err(ClusterError::Rejected { code: 400, message: format!("the object does not say that it is {}", show(id)) })
 }
 
 fn check_uid(id: &ObjectId, live: &Value, uid: &str) -> Result<(), ClusterError> {
@@ -416,20 +374,14 @@ fn check_uid(id: &ObjectId, live: &Value, uid: &str) -> Result<(), ClusterError>
     if found == uid {
         return Ok(());
     }
-    Err(ClusterError::Conflict(format!(
-        "{}: uid in precondition {uid}, uid in object {found}",
-        show(id)
-    )))
+    Err(ClusterError::Conflict(format!("{}: uid in precondition {uid}, uid in object {found}", show(id))))
 }
 
 fn check_version(id: &ObjectId, live: &Value, version: &str) -> Result<(), ClusterError> {
     if text(live, "/metadata/resourceVersion") == version {
         return Ok(());
     }
-    Err(ClusterError::Conflict(format!(
-        "{}: the object has been modified",
-        show(id)
-    )))
+    Err(ClusterError::Conflict(format!("{}: the object has been modified", show(id))))
 }
 
 fn missing(id: &ObjectId) -> ClusterError {
@@ -535,10 +487,7 @@ mod tests {
     fn an_object_must_say_what_it_is() {
         let (mut store, mut ids) = store();
         let wrong = store.create(&id(Kind::Service, "rpc-0"), &manifest(), &mut ids);
-        assert!(matches!(
-            wrong,
-            Err(ClusterError::Rejected { code: 400, .. })
-        ));
+        assert!(matches!(wrong, Err(ClusterError::Rejected { code: 400, .. })));
     }
 
     #[test]
@@ -561,9 +510,7 @@ mod tests {
         let patch = json!({ "phase": "Running", "plan": { "id": "p" } });
         store.patch_status(&node_id(), &first, &patch).unwrap();
         let second = version(&store, &node_id());
-        let written = store
-            .patch_status(&node_id(), &second, &json!({ "plan": null }))
-            .unwrap();
+        let written = store.patch_status(&node_id(), &second, &json!({ "plan": null })).unwrap();
         assert_eq!(written["status"], json!({ "phase": "Running" }));
     }
 
@@ -589,9 +536,7 @@ mod tests {
         set["metadata"]["labels"] = json!({ "a": "b" });
         store.apply(&set_id, &set, &mut ids).unwrap();
         assert_eq!(generation(&store, &set_id), 1);
-        store
-            .apply(&set_id, &stateful_set("u", "sei:v2"), &mut ids)
-            .unwrap();
+        store.apply(&set_id, &stateful_set("u", "sei:v2"), &mut ids).unwrap();
         assert_eq!(generation(&store, &set_id), 2);
     }
 
@@ -609,10 +554,7 @@ mod tests {
         ours["metadata"]["labels"] = json!({ "both": "2" });
         ours["spec"] = json!({ "clusterIP": "None" });
         let after = store.apply(&at, &ours, &mut ids).unwrap();
-        assert_eq!(
-            after["metadata"]["labels"],
-            json!({ "both": "2", "theirs": "1" })
-        );
+        assert_eq!(after["metadata"]["labels"], json!({ "both": "2", "theirs": "1" }));
         assert_eq!(after["spec"], json!({ "clusterIP": "None" }));
     }
 
@@ -626,10 +568,8 @@ mod tests {
             owners.push(json!({ "uid": "theirs" }));
         });
         let after = store.apply(&at, &service("ours"), &mut ids).unwrap();
-        let uids: Vec<&str> = list(&after, "/metadata/ownerReferences")
-            .iter()
-            .map(|owner| text(owner, "/uid"))
-            .collect();
+        let uids: Vec<&str> =
+            list(&after, "/metadata/ownerReferences").iter().map(|owner| text(owner, "/uid")).collect();
         assert_eq!(uids, ["theirs", "ours"]);
     }
 
@@ -654,10 +594,7 @@ mod tests {
         store.apply(&at, &set, &mut ids).unwrap();
         set["spec"]["serviceName"] = json!("other");
         let refused = store.apply(&at, &set, &mut ids);
-        assert!(matches!(
-            refused,
-            Err(ClusterError::Rejected { code: 422, .. })
-        ));
+        assert!(matches!(refused, Err(ClusterError::Rejected { code: 422, .. })));
     }
 
     #[test]
@@ -683,9 +620,7 @@ mod tests {
         assert_eq!(generation(&store, &node_id()), 2);
         let (uid, version) = (text(&node, "/metadata/uid"), version(&store, &node_id()));
         let patch = json!({ "finalizers": [] });
-        store
-            .patch_metadata(&node_id(), uid, &version, &patch)
-            .unwrap();
+        store.patch_metadata(&node_id(), uid, &version, &patch).unwrap();
         assert!(store.get(&node_id()).is_none());
     }
 
@@ -711,9 +646,6 @@ mod tests {
         let made = store.get(&at).unwrap();
         assert_eq!(made["metadata"]["finalizers"], json!([CLAIM_PROTECTION]));
         assert_eq!(text(made, "/status/phase"), "Pending");
-        assert_eq!(
-            text(made, "/metadata/creationTimestamp"),
-            "2026-01-01T00:00:00Z"
-        );
+        assert_eq!(text(made, "/metadata/creationTimestamp"), "2026-01-01T00:00:00Z");
     }
 }

@@ -8,9 +8,7 @@ use sei_planner::api::{FINALIZER, PlanPhase, SeiNode, SeiNodeStatus, TaskPlan};
 use sei_planner::names::NodeKey;
 
 use crate::reconcile::LookAgain;
-use crate::world::{
-    Clock, Cluster, ClusterError, Kind, ObjectId, Sidecar, SidecarError, TaskRequest, TaskState,
-};
+use crate::world::{Clock, Cluster, ClusterError, Kind, ObjectId, Sidecar, SidecarError, TaskRequest, TaskState};
 
 use super::json::text;
 use super::{Options, Sim};
@@ -129,12 +127,7 @@ pub(super) async fn idle(_: &Sim, _: &NodeKey) -> Result<LookAgain, ClusterError
 }
 
 /// Tasks of the small plan.
-const TASKS: [&str; 4] = [
-    "configure-genesis",
-    "config-apply",
-    "config-validate",
-    "mark-ready",
-];
+const TASKS: [&str; 4] = ["configure-genesis", "config-apply", "config-validate", "mark-ready"];
 
 /// A small operator: finalizer, plan, children, sidecar tasks, one status write at the end; replaces an outdated pod;
 /// deletes its claim before it lets the node go.
@@ -148,21 +141,13 @@ pub(super) async fn small(sim: &Sim, key: &NodeKey) -> Result<LookAgain, Cluster
     if node.metadata.finalizers.is_none() {
         let meta = json!({ "finalizers": [FINALIZER] });
         let (uid, version) = (uid(&node), version(&node));
-        let patched = sim
-            .patch_metadata(&super::state::node_id(key), &uid, &version, &meta)
-            .await?;
+        let patched = sim.patch_metadata(&super::state::node_id(key), &uid, &version, &meta).await?;
         node = from_value(patched).map_err(|e| ClusterError::Unavailable(e.to_string()))?;
     }
     let status = node.status.clone().unwrap_or_default();
     let wanted = node.spec.image.clone();
-    let again = LookAgain {
-        at: Some(sim.now().plus_seconds(5)),
-    };
-    match status
-        .plan
-        .as_ref()
-        .filter(|plan| plan.phase == PlanPhase::Active)
-    {
+    let again = LookAgain { at: Some(sim.now().plus_seconds(5)) };
+    match status.plan.as_ref().filter(|plan| plan.phase == PlanPhase::Active) {
         Some(plan) => {
             let mut plan = plan.clone();
             if !work(sim, key, &node, &plan).await? {
@@ -175,16 +160,12 @@ pub(super) async fn small(sim: &Sim, key: &NodeKey) -> Result<LookAgain, Cluster
             sim.write_status(&node, &done).await?;
             Ok(LookAgain { at: None })
         }
-        None if status.current_image.as_deref() == Some(wanted.as_str()) => {
-            Ok(LookAgain { at: None })
-        }
+        None if status.current_image.as_deref() == Some(wanted.as_str()) => Ok(LookAgain { at: None }),
         None => {
             let mut begun = status.clone();
             begun.plan = Some(plan(&sim.fresh_plan_id()));
             sim.write_status(&node, &begun).await?;
-            Ok(LookAgain {
-                at: Some(sim.now()),
-            })
+            Ok(LookAgain { at: Some(sim.now()) })
         }
     }
 }
@@ -204,24 +185,12 @@ fn plan(id: &str) -> TaskPlan {
 }
 
 /// True once everything is done.
-async fn work(
-    sim: &Sim,
-    key: &NodeKey,
-    node: &SeiNode,
-    plan: &TaskPlan,
-) -> Result<bool, ClusterError> {
+async fn work(sim: &Sim, key: &NodeKey, node: &SeiNode, plan: &TaskPlan) -> Result<bool, ClusterError> {
     let owner = uid(node);
-    sim.create(
-        &id(Kind::PersistentVolumeClaim, "data-rpc-0"),
-        &claim(&owner),
-    )
-    .await?;
+    sim.create(&id(Kind::PersistentVolumeClaim, "data-rpc-0"), &claim(&owner)).await?;
     let set_id = id(Kind::StatefulSet, &key.name);
-    let set = sim
-        .apply(&set_id, &stateful_set(&owner, &node.spec.image))
-        .await?;
-    sim.apply(&id(Kind::Service, &key.name), &service(&owner))
-        .await?;
+    let set = sim.apply(&set_id, &stateful_set(&owner, &node.spec.image)).await?;
+    sim.apply(&id(Kind::Service, &key.name), &service(&owner)).await?;
     let observed = set.pointer("/status/observedGeneration");
     if observed != set.pointer("/metadata/generation") {
         return Ok(false);
@@ -240,9 +209,7 @@ async fn work(
     if text(&pod, "/status/phase") != "Running" {
         return Ok(false);
     }
-    ask(sim, plan)
-        .await
-        .map_err(|e| ClusterError::Unavailable(e.to_string()))
+    ask(sim, plan).await.map_err(|e| ClusterError::Unavailable(e.to_string()))
 }
 
 async fn ask(sim: &Sim, plan: &TaskPlan) -> Result<bool, SidecarError> {
@@ -268,8 +235,7 @@ async fn let_go(sim: &Sim, key: &NodeKey, node: &SeiNode) -> Result<LookAgain, C
     }
     let (uid, version) = (uid(node), version(node));
     let meta = json!({ "finalizers": null });
-    sim.patch_metadata(&super::state::node_id(key), &uid, &version, &meta)
-        .await?;
+    sim.patch_metadata(&super::state::node_id(key), &uid, &version, &meta).await?;
     Ok(LookAgain { at: None })
 }
 
@@ -283,21 +249,16 @@ fn version(node: &SeiNode) -> String {
 
 /// The status of the node of the tests.
 pub(super) fn status(sim: &Sim) -> SeiNodeStatus {
-    sim.sei_node(&key())
-        .and_then(|node| node.status)
-        .unwrap_or_default()
+    sim.sei_node(&key()).and_then(|node| node.status).unwrap_or_default()
 }
 
 /// Whether the node runs this image, its plan is complete and its pod is ready.
 pub(super) fn settled(sim: &Sim, image: &str) -> bool {
     let status = status(sim);
-    let complete = status
-        .plan
-        .is_some_and(|plan| plan.phase == PlanPhase::Complete);
+    let complete = status.plan.is_some_and(|plan| plan.phase == PlanPhase::Complete);
     let pod = sim.object(&id(Kind::Pod, "rpc-0-0"));
     let runs = pod.as_ref().is_some_and(|pod| {
-        text(pod, "/spec/containers/0/image") == image
-            && super::controllers::statefulset::is_ready(pod)
+        text(pod, "/spec/containers/0/image") == image && super::controllers::statefulset::is_ready(pod)
     });
     complete && runs && status.current_image.as_deref() == Some(image)
 }

@@ -106,12 +106,8 @@ impl Verb {
     #[must_use]
     pub fn is_write(self) -> bool {
         match self {
-            Self::Create | Self::Apply | Self::Delete | Self::PatchMetadata | Self::WriteStatus => {
-                true
-            }
-            Self::Node | Self::Read | Self::Announce | Self::Submit | Self::Task | Self::Health => {
-                false
-            }
+            Self::Create | Self::Apply | Self::Delete | Self::PatchMetadata | Self::WriteStatus => true,
+            Self::Node | Self::Read | Self::Announce | Self::Submit | Self::Task | Self::Health => false,
         }
     }
 }
@@ -222,12 +218,7 @@ impl fmt::Display for What {
                 Some(kind) => write!(f, "plan  {kind:?} {phase:?}"),
                 None => write!(f, "plan  {phase:?}"),
             },
-            Self::Task {
-                kind,
-                from,
-                to,
-                error,
-            } => {
+            Self::Task { kind, from, to, error } => {
                 let from = from.unwrap_or(TaskStatus::Pending);
                 write!(f, "task  {kind}  {from:?} -> {to:?}")?;
                 if !error.is_empty() {
@@ -235,9 +226,7 @@ impl fmt::Display for What {
                 }
                 Ok(())
             }
-            Self::Event {
-                reason, message, ..
-            } => write!(f, "event  {reason}  {message}"),
+            Self::Event { reason, message, .. } => write!(f, "event  {reason}  {message}"),
             Self::Pod { pod, what } => write!(f, "pod  {pod}  {what}"),
             Self::Seid { image, state_sync } => {
                 let how = if *state_sync { "  state sync on" } else { "" };
@@ -274,11 +263,7 @@ impl Counters {
     /// Writes to the API server, events not counted.
     #[must_use]
     pub fn writes(&self) -> u64 {
-        self.by_verb
-            .iter()
-            .filter(|(verb, _)| verb.is_write())
-            .map(|(_, count)| count)
-            .sum()
+        self.by_verb.iter().filter(|(verb, _)| verb.is_write()).map(|(_, count)| count).sum()
     }
 
     /// Requests to the API server as an audit log counts them, without events: writes and live reads. The SeiNode
@@ -300,9 +285,7 @@ impl Counters {
         let by_verb = self.by_verb.iter();
         let events = self.events.iter();
         Self {
-            by_verb: by_verb
-                .map(|(verb, count)| (*verb, count - earlier.of(*verb)))
-                .collect(),
+            by_verb: by_verb.map(|(verb, count)| (*verb, count - earlier.of(*verb))).collect(),
             events: events
                 .map(|(reason, count)| {
                     let before = earlier.events.get(reason).copied().unwrap_or_default();
@@ -356,13 +339,7 @@ impl Trace {
     }
 
     /// Adds what changed between two statuses of a node.
-    pub(super) fn tell_status(
-        &mut self,
-        at: Time,
-        node: &NodeKey,
-        before: &SeiNodeStatus,
-        after: &SeiNodeStatus,
-    ) {
+    pub(super) fn tell_status(&mut self, at: Time, node: &NodeKey, before: &SeiNodeStatus, after: &SeiNodeStatus) {
         for what in status_changes(before, after) {
             self.tell(at, Some(node.clone()), what);
         }
@@ -374,27 +351,16 @@ fn status_changes(before: &SeiNodeStatus, after: &SeiNodeStatus) -> Vec<What> {
     let mut lines = Vec::new();
     if let Some(plan) = &after.plan {
         let old = before.plan.as_ref().filter(|old| old.id == plan.id);
-        let line = What::Plan {
-            kind: plan.kind,
-            phase: plan.phase,
-        };
+        let line = What::Plan { kind: plan.kind, phase: plan.phase };
         if old.is_none() {
-            lines.push(What::Plan {
-                kind: plan.kind,
-                phase: PlanPhase::Active,
-            });
+            lines.push(What::Plan { kind: plan.kind, phase: PlanPhase::Active });
         }
         for (index, task) in plan.tasks.iter().enumerate() {
             let earlier = old.and_then(|old| old.tasks.get(index));
             let from = earlier.map(|earlier| earlier.status);
             let retried = earlier.is_some_and(|earlier| earlier.retry_count < task.retry_count);
             if retried || from.unwrap_or(TaskStatus::Pending) != task.status {
-                lines.push(What::Task {
-                    kind: task.kind.clone(),
-                    from,
-                    to: task.status,
-                    error: task.error.clone(),
-                });
+                lines.push(What::Task { kind: task.kind.clone(), from, to: task.status, error: task.error.clone() });
             }
         }
         let ended = plan.phase != PlanPhase::Active;
@@ -403,10 +369,7 @@ fn status_changes(before: &SeiNodeStatus, after: &SeiNodeStatus) -> Vec<What> {
         }
     }
     if before.phase != after.phase {
-        lines.push(What::Phase {
-            from: before.phase,
-            to: after.phase,
-        });
+        lines.push(What::Phase { from: before.phase, to: after.phase });
     }
     lines
 }
@@ -424,21 +387,17 @@ mod tests {
     #[test]
     fn a_status_change_reads_plan_tasks_end_phase() {
         let task = |s: &str| json!({"type": "mark-ready", "id": "t", "status": s});
-        let plan = |phase: &str, s: &str| json!({"plan": {"id": "p", "phase": phase, "kind": "Init", "tasks": [task(s)]}});
+        let plan =
+            |phase: &str, s: &str| json!({"plan": {"id": "p", "phase": phase, "kind": "Init", "tasks": [task(s)]}});
         let empty = SeiNodeStatus::default();
         let begun = status(plan("Active", "Pending"));
         let mut ended = status(plan("Complete", "Complete"));
         ended.phase = Some(NodePhase::Running);
-        let lines =
-            |a, b| -> Vec<String> { status_changes(a, b).iter().map(What::to_string).collect() };
+        let lines = |a, b| -> Vec<String> { status_changes(a, b).iter().map(What::to_string).collect() };
         assert_eq!(lines(&empty, &begun), ["plan  Init Active"]);
         assert_eq!(
             lines(&begun, &ended),
-            [
-                "task  mark-ready  Pending -> Complete",
-                "plan  Init Complete",
-                "phase  (none) -> Running"
-            ]
+            ["task  mark-ready  Pending -> Complete", "plan  Init Complete", "phase  (none) -> Running"]
         );
     }
 }

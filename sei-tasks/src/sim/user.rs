@@ -74,16 +74,8 @@ impl Sim {
     }
 
     /// Does something `at_seconds` after the beginning of the world, or at once when that is past.
-    pub fn schedule(
-        &self,
-        at_seconds: i64,
-        label: impl Into<String>,
-        action: impl FnOnce(&Self) + Send + 'static,
-    ) {
-        let scheduled = Scheduled {
-            label: label.into(),
-            action: Box::new(action),
-        };
+    pub fn schedule(&self, at_seconds: i64, label: impl Into<String>, action: impl FnOnce(&Self) + Send + 'static) {
+        let scheduled = Scheduled { label: label.into(), action: Box::new(action) };
         self.with(|state| {
             state.last_scheduled += 1;
             let number = state.last_scheduled;
@@ -227,18 +219,13 @@ fn identify(manifest: &mut Value) -> Result<ObjectId, ClusterError> {
 fn prune_spec(manifest: &mut Value) -> Result<(), ClusterError> {
     let mut spec = manifest.get("spec").cloned().unwrap_or_default();
     json::drop_nulls(&mut spec);
-    let known: SeiNodeSpec =
-        serde_json::from_value(spec).map_err(|error| rejected(format!("spec: {error}")))?;
+    let known: SeiNodeSpec = serde_json::from_value(spec).map_err(|error| rejected(format!("spec: {error}")))?;
     json::set(manifest, &["spec"], json!(known));
     Ok(())
 }
 
 fn replace(live: &mut Value, manifest: &Value) {
-    for path in [
-        &["spec"][..],
-        &["metadata", "labels"],
-        &["metadata", "annotations"],
-    ] {
+    for path in [&["spec"][..], &["metadata", "labels"], &["metadata", "annotations"]] {
         match manifest.pointer(&format!("/{}", path.join("/"))) {
             Some(new) => json::set(live, path, new.clone()),
             None => json::remove(live, path),

@@ -10,10 +10,7 @@ use crate::world::ObjectId;
 
 /// An owner may be gone, or a new object may have an owner that never was.
 pub(in crate::sim) fn notice(state: &mut State, change: &Change) {
-    let orphaned = change
-        .after
-        .as_deref()
-        .is_some_and(|object| change.before.is_none() && is_garbage(state, object));
+    let orphaned = change.after.as_deref().is_some_and(|object| change.before.is_none() && is_garbage(state, object));
     if change.after.is_none() || orphaned {
         let at = state.now.plus_seconds(state.options.delays.garbage_seconds);
         state.queue.push_once(at, Due::Garbage);
@@ -22,12 +19,8 @@ pub(in crate::sim) fn notice(state: &mut State, change: &Change) {
 
 /// Deletes all garbage in the background.
 pub(in crate::sim) fn sync(state: &mut State) {
-    let garbage: Vec<ObjectId> = state
-        .store
-        .all()
-        .filter(|(_, object)| is_garbage(state, object))
-        .map(|(id, _)| id.clone())
-        .collect();
+    let garbage: Vec<ObjectId> =
+        state.store.all().filter(|(_, object)| is_garbage(state, object)).map(|(id, _)| id.clone()).collect();
     for id in garbage {
         // Without a precondition on the uid a delete cannot be refused.
         let _ = state.store.delete(&id, None);
@@ -36,8 +29,5 @@ pub(in crate::sim) fn sync(state: &mut State) {
 
 fn is_garbage(state: &State, object: &Value) -> bool {
     let owners = list(object, "/metadata/ownerReferences");
-    !owners.is_empty()
-        && owners
-            .iter()
-            .all(|owner| state.store.by_uid(text(owner, "/uid")).is_none())
+    !owners.is_empty() && owners.iter().all(|owner| state.store.by_uid(text(owner, "/uid")).is_none())
 }

@@ -96,9 +96,7 @@ impl PodRun {
 
     fn set(&mut self, container: &str, state: ContainerState) {
         let entry = self.containers.entry(container.to_owned());
-        entry
-            .and_modify(|c| c.state = state.clone())
-            .or_insert(Container { state, restarts: 0 });
+        entry.and_modify(|c| c.state = state.clone()).or_insert(Container { state, restarts: 0 });
     }
 }
 
@@ -112,11 +110,7 @@ pub(in crate::sim) fn notice(state: &mut State, change: &Change) {
                 try_schedule(state, &uid);
             }
         }
-        Kind::SeiNode
-        | Kind::StatefulSet
-        | Kind::Service
-        | Kind::PersistentVolumeClaim
-        | Kind::PersistentVolume => {}
+        Kind::SeiNode | Kind::StatefulSet | Kind::Service | Kind::PersistentVolumeClaim | Kind::PersistentVolume => {}
     }
 }
 
@@ -155,11 +149,7 @@ fn notice_pod(state: &mut State, change: &Change) {
 /// Takes one step with a pod, unless the pod of that uid is gone or the kubelet is paused.
 pub(in crate::sim) fn step(state: &mut State, id: &ObjectId, uid: &str, step: PodStep) {
     if state.kubelet.paused {
-        state.kubelet.held.push(Due::Pod {
-            id: id.clone(),
-            uid: uid.to_owned(),
-            step,
-        });
+        state.kubelet.held.push(Due::Pod { id: id.clone(), uid: uid.to_owned(), step });
         return;
     }
     let Some(pod) = state.store.get(id).cloned() else {
@@ -193,20 +183,13 @@ pub(in crate::sim) fn pause(state: &mut State, paused: bool) {
 }
 
 fn later(state: &mut State, seconds: i64, id: &ObjectId, uid: &str, step: PodStep) {
-    let due = Due::Pod {
-        id: id.clone(),
-        uid: uid.to_owned(),
-        step,
-    };
+    let due = Due::Pod { id: id.clone(), uid: uid.to_owned(), step };
     state.queue.push(state.now.plus_seconds(seconds), due);
 }
 
 fn tell(state: &mut State, id: &ObjectId, what: &str) {
     let node = NodeKey::new(id.namespace.clone(), node_name(&id.name));
-    let what = What::Pod {
-        pod: id.name.clone(),
-        what: what.to_owned(),
-    };
+    let what = What::Pod { pod: id.name.clone(), what: what.to_owned() };
     state.tell(Some(node), what);
 }
 
@@ -271,9 +254,7 @@ fn schedule(state: &mut State, id: &ObjectId, uid: &str) {
 
 /// Uid of the claim behind the volume with the chain's data.
 fn data_disk(state: &State, id: &ObjectId, pod: &Value) -> Option<String> {
-    let volume = list(pod, "/spec/volumes")
-        .iter()
-        .find(|volume| text(volume, "/name") == DATA_VOLUME)?;
+    let volume = list(pod, "/spec/volumes").iter().find(|volume| text(volume, "/name") == DATA_VOLUME)?;
     let name = text(volume, "/persistentVolumeClaim/claimName");
     let claim = ObjectId::new(Kind::PersistentVolumeClaim, id.namespace.clone(), name);
     let claim = state.store.get(&claim)?;
@@ -291,24 +272,16 @@ fn is_sidecar(container: &Value) -> bool {
 fn pull_delay(state: &State, pod: &Value, pointer: &str) -> i64 {
     let known = &state.kubelet.pulled;
     let pulled = |container: &Value| known.contains(text(container, "/image"));
-    if list(pod, pointer).iter().all(pulled) {
-        0
-    } else {
-        state.options.delays.pull_seconds
-    }
+    if list(pod, pointer).iter().all(pulled) { 0 } else { state.options.delays.pull_seconds }
 }
 
 /// Pulls the images of a group of containers; false when one cannot be pulled, and then the step is due again.
 fn pull(state: &mut State, id: &ObjectId, uid: &str, pod: &Value, step: PodStep) -> bool {
     let pointer = match step {
         PodStep::StartMain => "/spec/containers",
-        PodStep::Schedule | PodStep::Init | PodStep::StartSidecars | PodStep::Remove => {
-            "/spec/initContainers"
-        }
+        PodStep::Schedule | PodStep::Init | PodStep::StartSidecars | PodStep::Remove => "/spec/initContainers",
     };
-    let broken = list(pod, pointer)
-        .iter()
-        .find(|c| state.options.broken_images.contains(text(c, "/image")));
+    let broken = list(pod, pointer).iter().find(|c| state.options.broken_images.contains(text(c, "/image")));
     let Some(broken) = broken else {
         let images = list(pod, pointer).iter().map(|c| text(c, "/image"));
         state.kubelet.pulled.extend(images.map(str::to_owned));
@@ -346,9 +319,12 @@ fn start_sidecars(state: &mut State, id: &ObjectId, uid: &str, pod: &Value) {
         }
     }
     start_process(state, uid);
-    publish(state, uid);
     let pull = pull_delay(state, pod, "/spec/containers");
     let delay = state.options.delays.start_seconds + pull;
+    if delay == 0 {
+        return start_main(state, id, uid, pod);
+    }
+    publish(state, uid);
     later(state, delay, id, uid, PodStep::StartMain);
 }
 
@@ -390,12 +366,7 @@ fn stop_containers(state: &mut State, uid: &str) {
     };
     run.process = None;
     let id = run.id.clone();
-    let running: Vec<String> = run
-        .containers
-        .keys()
-        .filter(|name| run.runs(name))
-        .cloned()
-        .collect();
+    let running: Vec<String> = run.containers.keys().filter(|name| run.runs(name)).cloned().collect();
     for name in running {
         let stopped = json!({ "name": name });
         state.record(container_fact(false, &id, uid, &stopped));
@@ -409,10 +380,7 @@ fn start_process(state: &mut State, uid: &str) {
     if let Some(run) = state.kubelet.pods.get_mut(uid)
         && run.runs(SIDECAR)
     {
-        run.process = Some(SidecarProcess {
-            number,
-            ready: false,
-        });
+        run.process = Some(SidecarProcess { number, ready: false });
         sidecar::rehydrate(state, uid);
     }
 }
@@ -467,12 +435,7 @@ pub(in crate::sim) fn evict(state: &mut State, pod_id: &ObjectId) {
 
 /// The sidecar became ready: seid may start, and the pod is ready.
 pub(in crate::sim) fn sidecar_ready(state: &mut State, uid: &str) {
-    if let Some(process) = state
-        .kubelet
-        .pods
-        .get_mut(uid)
-        .and_then(|run| run.process.as_mut())
-    {
+    if let Some(process) = state.kubelet.pods.get_mut(uid).and_then(|run| run.process.as_mut()) {
         process.ready = true;
     }
     open_gate(state, uid);
@@ -494,10 +457,7 @@ fn open_gate(state: &mut State, uid: &str) {
     let image = image_of(state, &id, SEID);
     let node = NodeKey::new(id.namespace.clone(), node_name(&id.name));
     let start = sidecar::seid_start(state, &node, &disk, &image);
-    let what = What::Seid {
-        image,
-        state_sync: start.state_sync,
-    };
+    let what = What::Seid { image, state_sync: start.state_sync };
     state.record(Fact::Seid(start));
     state.tell(Some(node), what);
 }
@@ -534,13 +494,8 @@ fn publish(state: &mut State, uid: &str) {
     let was_ready = super::statefulset::is_ready(pod);
     let status = status_of(run, pod);
     let id = run.id.clone();
-    state
-        .store
-        .update(&id, |pod| json::set(pod, &["status"], status));
-    let now_ready = state
-        .store
-        .get(&id)
-        .is_some_and(|pod| super::statefulset::is_ready(pod));
+    state.store.update(&id, |pod| json::set(pod, &["status"], status));
+    let now_ready = state.store.get(&id).is_some_and(|pod| super::statefulset::is_ready(pod));
     if now_ready && !was_ready {
         tell(state, &id, "ready");
     }
@@ -552,16 +507,11 @@ fn over(pod: &Value) -> bool {
 
 fn status_of(run: &PodRun, pod: &Value) -> Value {
     let statuses = |pointer: &str| -> Vec<Value> {
-        list(pod, pointer)
-            .iter()
-            .map(|container| container_status(run, container))
-            .collect()
+        list(pod, pointer).iter().map(|container| container_status(run, container)).collect()
     };
     let init = statuses("/spec/initContainers");
     let main = statuses("/spec/containers");
-    let initialized = init
-        .iter()
-        .all(|s| s.get("started") == Some(&true.into()) || done(s));
+    let initialized = init.iter().all(|s| s.get("started") == Some(&true.into()) || done(s));
     let is_ready = |s: &Value| s.get("ready") == Some(&true.into());
     let running = main.iter().any(|s| s.pointer("/state/running").is_some());
     let ready = running && main.iter().all(is_ready) && init.iter().all(|s| is_ready(s) || done(s));
@@ -588,21 +538,12 @@ fn condition(kind: &str, holds: bool) -> Value {
 
 fn container_status(run: &PodRun, container: &Value) -> Value {
     let name = text(container, "/name");
-    let waiting = Container {
-        state: ContainerState::Waiting("PodInitializing"),
-        restarts: 0,
-    };
+    let waiting = Container { state: ContainerState::Waiting("PodInitializing"), restarts: 0 };
     let known = run.containers.get(name).unwrap_or(&waiting);
     let (state, running) = match &known.state {
         ContainerState::Waiting(reason) => (json!({ "waiting": { "reason": reason } }), false),
-        ContainerState::Running(since) => (
-            json!({ "running": { "startedAt": since.to_string() } }),
-            true,
-        ),
-        ContainerState::Done => (
-            json!({ "terminated": { "exitCode": 0, "reason": "Completed" } }),
-            false,
-        ),
+        ContainerState::Running(since) => (json!({ "running": { "startedAt": since.to_string() } }), true),
+        ContainerState::Done => (json!({ "terminated": { "exitCode": 0, "reason": "Completed" } }), false),
     };
     let ready = match name {
         SIDECAR => running && run.process.is_some_and(|process| process.ready),
@@ -649,9 +590,7 @@ mod tests {
         assert_eq!(text(&pod(&sim), "/spec/nodeName"), "");
         sim.user_apply(claim("")).unwrap();
         run(&sim, 60);
-        let claim = sim
-            .object(&id(Kind::PersistentVolumeClaim, "data-rpc-0"))
-            .unwrap();
+        let claim = sim.object(&id(Kind::PersistentVolumeClaim, "data-rpc-0")).unwrap();
         assert_eq!(text(&claim, "/status/phase"), "Bound");
         assert_eq!(text(&claim, "/status/capacity/storage"), "2000Gi");
         let volume = id(Kind::PersistentVolume, text(&claim, "/spec/volumeName"));
@@ -696,9 +635,11 @@ mod tests {
         sim.resume_kubelet();
         run(&sim, 60);
         assert_ne!(text(&pod(&sim), "/metadata/uid"), uid);
-        let stops = sim.trace().iter().filter(|entry| {
-            matches!(&entry.fact, Fact::Container { started: false, pod_uid, .. } if *pod_uid == uid)
-        }).count();
+        let stops = sim
+            .trace()
+            .iter()
+            .filter(|entry| matches!(&entry.fact, Fact::Container { started: false, pod_uid, .. } if *pod_uid == uid))
+            .count();
         assert_eq!(stops, 3);
     }
 

@@ -23,17 +23,19 @@ pub(in crate::sim) fn notice(state: &mut State, change: &Change) {
             .or(change.before.as_ref())
             .and_then(|pod| state.store.by_uid(controller_uid(pod)))
             .map(|(id, _)| id.clone()),
-        Kind::SeiNode
-        | Kind::StatefulSet
-        | Kind::Service
-        | Kind::PersistentVolumeClaim
-        | Kind::PersistentVolume => None,
+        Kind::SeiNode | Kind::StatefulSet | Kind::Service | Kind::PersistentVolumeClaim | Kind::PersistentVolume => {
+            None
+        }
     };
     if let Some(id) = set {
-        let delay = state.options.delays.statefulset_seconds;
-        let at = state.now.plus_seconds(delay);
-        state.queue.push_once(at, Due::StatefulSet(id));
+        again(state, &id);
     }
+}
+
+fn again(state: &mut State, id: &ObjectId) {
+    let delay = state.options.delays.statefulset_seconds.max(1);
+    let at = state.now.plus_seconds(delay);
+    state.queue.push_once(at, Due::StatefulSet(id.clone()));
 }
 
 /// Makes a missing pod and reports.
@@ -60,6 +62,8 @@ pub(in crate::sim) fn sync(state: &mut State, id: &ObjectId) {
                 let _ = state.store.delete(&pod_id, None);
             }
         }
+        // The pod of another owner is in the way: making ours fails, and the controller tries again.
+        Some(pod) if !is_own(&set, &pod) && wanted => again(state, id),
         Some(_) | None => {}
     }
     report(state, id, &pod_id, &revision);
@@ -73,11 +77,7 @@ fn is_own(set: &Value, pod: &Value) -> bool {
 /// equal template gets the revision it had before.
 fn revision_of(id: &ObjectId, set: &Value) -> String {
     let template = set.pointer("/spec/template").cloned().unwrap_or_default();
-    format!(
-        "{}-{:010x}",
-        id.name,
-        hash(json::canonical(&template).as_bytes())
-    )
+    format!("{}-{:010x}", id.name, hash(json::canonical(&template).as_bytes()))
 }
 
 /// FNV-1a, cut to 40 bits.
@@ -97,11 +97,7 @@ fn new_pod(pod_id: &ObjectId, set: &Value, revision: &str) -> Value {
     json::set(&mut pod, &["metadata", "name"], json!(name));
     let namespace = json!(pod_id.namespace);
     json::set(&mut pod, &["metadata", "namespace"], namespace);
-    for (label, value) in [
-        (REVISION_LABEL, revision),
-        (POD_NAME_LABEL, name),
-        ("apps.kubernetes.io/pod-index", "0"),
-    ] {
+    for (label, value) in [(REVISION_LABEL, revision), (POD_NAME_LABEL, name), ("apps.kubernetes.io/pod-index", "0")] {
         json::set(&mut pod, &["metadata", "labels", label], json!(value));
     }
     let owner = json!([{
@@ -128,9 +124,8 @@ fn report(state: &mut State, id: &ObjectId, pod_id: &ObjectId, revision: &str) {
     let pod = state.store.get(pod_id).filter(|pod| is_own(&set, pod));
     let exists = pod.is_some();
     let live = pod.filter(|pod| !is_leaving(pod));
-    let of_revision = |name: &str| {
-        live.is_some_and(|pod| text(pod, &format!("/metadata/labels/{REVISION_LABEL}")) == name)
-    };
+    let of_revision =
+        |name: &str| live.is_some_and(|pod| text(pod, &format!("/metadata/labels/{REVISION_LABEL}")) == name);
     let ready = i64::from(pod.is_some_and(|pod| is_ready(pod)));
     let current = match text(&set, "/status/currentRevision") {
         "" => revision,
@@ -147,16 +142,14 @@ fn report(state: &mut State, id: &ObjectId, pod_id: &ObjectId, revision: &str) {
         "updateRevision": revision,
         "collisionCount": 0,
     });
-    state
-        .store
-        .update(id, |set| json::set(set, &["status"], status));
+    state.store.update(id, |set| json::set(set, &["status"], status));
 }
 
 /// Whether the pod's condition `Ready` holds.
 pub(in crate::sim) fn is_ready(pod: &Value) -> bool {
-    list(pod, "/status/conditions").iter().any(|condition| {
-        text(condition, "/type") == "Ready" && text(condition, "/status") == "True"
-    })
+    list(pod, "/status/conditions")
+        .iter()
+        .any(|condition| text(condition, "/type") == "Ready" && text(condition, "/status") == "True")
 }
 
 #[cfg(test)]
@@ -202,21 +195,12 @@ mod tests {
         let before = (set(&sim), pod(&sim).unwrap());
         assert_eq!(number(&before.0, "/status/readyReplicas"), 0);
         update(&sim, "sei:v2");
-        assert_ne!(
-            set(&sim)["status"]["observedGeneration"],
-            set(&sim)["metadata"]["generation"]
-        );
+        assert_ne!(set(&sim)["status"]["observedGeneration"], set(&sim)["metadata"]["generation"]);
         run(&sim, 60);
         let (now, same) = (set(&sim), pod(&sim).unwrap());
         assert_eq!(same["metadata"]["uid"], before.1["metadata"]["uid"]);
-        assert_eq!(
-            now["status"]["currentRevision"],
-            before.0["status"]["currentRevision"]
-        );
-        assert_ne!(
-            now["status"]["updateRevision"],
-            before.0["status"]["updateRevision"]
-        );
+        assert_eq!(now["status"]["currentRevision"], before.0["status"]["currentRevision"]);
+        assert_ne!(now["status"]["updateRevision"], before.0["status"]["updateRevision"]);
         assert_eq!(number(&now, "/status/updatedReplicas"), 0);
         assert_eq!(number(&now, "/status/replicas"), 1);
     }
@@ -232,10 +216,7 @@ mod tests {
         let (now, pod) = (set(&sim), pod(&sim).unwrap());
         assert_eq!(text(&pod, "/spec/containers/0/image"), "sei:v2");
         assert_eq!(number(&now, "/status/updatedReplicas"), 1);
-        assert_ne!(
-            now["status"]["currentRevision"],
-            now["status"]["updateRevision"]
-        );
+        assert_ne!(now["status"]["currentRevision"], now["status"]["updateRevision"]);
     }
 
     #[test]
@@ -250,6 +231,19 @@ mod tests {
         run(&sim, 5);
         assert_eq!(set(&sim)["status"]["updateRevision"], first);
         assert_eq!(number(&set(&sim), "/status/updatedReplicas"), 1);
+    }
+
+    #[test]
+    fn a_set_that_was_deleted_and_made_again_waits_for_the_old_pod_to_go() {
+        let sim = bare_world(Options::default());
+        run(&sim, 60);
+        let before = pod(&sim).unwrap()["metadata"]["uid"].clone();
+        sim.user_delete(&id(Kind::StatefulSet, "rpc-0"));
+        update(&sim, "sei:v1");
+        run(&sim, 60);
+        let after = pod(&sim).unwrap();
+        assert_ne!(after["metadata"]["uid"], before);
+        assert_eq!(controller_uid(&after), text(&set(&sim), "/metadata/uid"));
     }
 
     #[test]

@@ -14,9 +14,7 @@ pub(in crate::sim) fn notice(state: &mut State, change: &Change) {
     match change.id.kind {
         Kind::PersistentVolumeClaim => match (&change.before, &change.after) {
             (_, Some(claim)) if is_leaving(claim) => {
-                state
-                    .queue
-                    .push_once(state.now, Due::Claim(change.id.clone()));
+                state.queue.push_once(state.now, Due::Claim(change.id.clone()));
             }
             (Some(claim), None) => release(state, &claim.clone()),
             (_, Some(_)) | (None, None) => {}
@@ -35,10 +33,7 @@ pub(in crate::sim) fn notice(state: &mut State, change: &Change) {
 /// Takes the protection off a claim that is being deleted and that no pod uses.
 pub(in crate::sim) fn sync(state: &mut State, id: &ObjectId) {
     let leaving = state.store.get(id).is_some_and(|claim| is_leaving(claim));
-    let used = state
-        .store
-        .list(Kind::Pod)
-        .any(|(pod, value)| claims_of(pod, value).contains(id));
+    let used = state.store.list(Kind::Pod).any(|(pod, value)| claims_of(pod, value).contains(id));
     if leaving && !used {
         state.store.update(id, |claim| {
             let kept: Vec<Value> = list(claim, "/metadata/finalizers")
@@ -69,14 +64,8 @@ pub(in crate::sim) fn bind(state: &mut State, id: &ObjectId) {
     if text(&claim, "/status/phase") == "Bound" {
         return;
     }
-    let size = claim
-        .pointer("/spec/resources/requests/storage")
-        .cloned()
-        .unwrap_or_default();
-    let modes = claim
-        .pointer("/spec/accessModes")
-        .cloned()
-        .unwrap_or_default();
+    let size = claim.pointer("/spec/resources/requests/storage").cloned().unwrap_or_default();
+    let modes = claim.pointer("/spec/accessModes").cloned().unwrap_or_default();
     let name = format!("pvc-{}", text(&claim, "/metadata/uid"));
     let volume = json!({
         "apiVersion": "v1",
@@ -95,8 +84,7 @@ pub(in crate::sim) fn bind(state: &mut State, id: &ObjectId) {
     let _ = state.store.create(&volume_id, &volume, &mut state.ids);
     state.store.update(id, |claim| {
         json::set(claim, &["spec", "volumeName"], json!(name));
-        let bound =
-            json!({ "phase": "Bound", "accessModes": modes, "capacity": { "storage": size } });
+        let bound = json!({ "phase": "Bound", "accessModes": modes, "capacity": { "storage": size } });
         json::set(claim, &["status"], bound);
     });
 }
@@ -104,10 +92,8 @@ pub(in crate::sim) fn bind(state: &mut State, id: &ObjectId) {
 /// A claim is gone: its volume and what is on it go too, unless the volume is retained.
 fn release(state: &mut State, claim: &Value) {
     let id = ObjectId::new(Kind::PersistentVolume, "", text(claim, "/spec/volumeName"));
-    let retained = state
-        .store
-        .get(&id)
-        .is_some_and(|volume| text(volume, "/spec/persistentVolumeReclaimPolicy") == "Retain");
+    let retained =
+        state.store.get(&id).is_some_and(|volume| text(volume, "/spec/persistentVolumeReclaimPolicy") == "Retain");
     if retained {
         state.store.update(&id, |volume| {
             json::set(volume, &["status", "phase"], json!("Released"));
