@@ -2,7 +2,6 @@
 //! crash or a lost request at every single call.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
-use sei_planner::api::{NodePhase, PlanPhase};
 use sei_planner::names::NodeKey;
 use sei_planner::platform::Platform;
 use sei_tasks::sim::{CrashAt, Driver, Fault, NotConverged, Options, Point, SeiOperator, Sim};
@@ -53,12 +52,14 @@ fn live(options: Options, source: Source) -> (Sim, Driver<SeiOperator>) {
 
 /// Running, no plan under way, and the pod runs this image and says so.
 fn settled(sim: &Sim, image: &str) -> bool {
-    let Some(status) = sim.sei_node(&key()).and_then(|node| node.status) else { return false };
-    let at_work = status.plan.as_ref().is_some_and(|plan| plan.phase == PlanPhase::Active);
-    let pod = sim.object(&ObjectId::new(Kind::Pod, "nodes", "rpc-0-0"));
-    let runs = pod.is_some_and(|pod| pod["spec"]["containers"][0]["image"] == image);
-    let up = status.phase == Some(NodePhase::Running) && status.current_image.as_deref() == Some(image);
-    up && runs && !at_work
+    let up = sim.inspect(&ObjectId::new(Kind::SeiNode, "nodes", "rpc-0"), |node| {
+        let status = &node["status"];
+        let idle = status["plan"]["phase"] != "Active";
+        idle && status["phase"] == "Running" && status["currentImage"] == image
+    });
+    let runs = sim
+        .inspect(&ObjectId::new(Kind::Pod, "nodes", "rpc-0-0"), |pod| pod["spec"]["containers"][0]["image"] == image);
+    up == Some(true) && runs == Some(true)
 }
 
 fn pod_is_ready(sim: &Sim) -> bool {

@@ -111,6 +111,12 @@ impl Sim {
         self.with(|state| state.store.get(id).map(|object| object.as_ref().clone()))
     }
 
+    /// What `see` finds in an object as it stands, without a copy of it; absent when there is no such object. `see`
+    /// must not use the world.
+    pub fn inspect<T>(&self, id: &ObjectId, see: impl FnOnce(&Value) -> T) -> Option<T> {
+        self.with(|state| state.store.get(id).map(|object| see(object)))
+    }
+
     /// Every object of a kind, in order of namespace and name.
     #[must_use]
     pub fn objects(&self, kind: Kind) -> Vec<Value> {

@@ -142,7 +142,7 @@ fn report(state: &mut State, id: &ObjectId, pod_id: &ObjectId, revision: &str) {
         "updateRevision": revision,
         "collisionCount": 0,
     });
-    state.store.update(id, |set| json::set(set, &["status"], status));
+    state.store.set_status(id, status);
 }
 
 /// Whether the pod's condition `Ready` holds.
