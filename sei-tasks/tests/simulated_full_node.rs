@@ -1,10 +1,10 @@
-//! Full nodes from birth to silence in the simulated world: three ways to start, edits and accidents on the way, and a
-//! crash or a lost request at every single call.
+//! Full nodes from birth to silence in the simulated world: three ways to start, and edits, kills, deletions by hand and
+//! restarts on the way. Faults at every single call have a test of their own.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 use sei_planner::names::NodeKey;
 use sei_planner::platform::Platform;
-use sei_tasks::sim::{CrashAt, Driver, Fault, NotConverged, Options, Point, SeiOperator, Sim};
+use sei_tasks::sim::{Driver, NotConverged, Options, SeiOperator, Sim};
 use sei_tasks::world::{Kind, ObjectId};
 use serde_json::{Value, json};
 
@@ -85,19 +85,6 @@ fn set_image(sim: &Sim, image: &str) {
     sim.user_edit(&key(), |spec| spec["image"] = image);
 }
 
-/// Up, one image update, and enough time for the safety net of a quiet node; with the number of calls up to the rest.
-fn whole_life(options: Options, source: Source) -> (Sim, u64) {
-    let what = format!("{source:?} {:?}", options.faults);
-    let (sim, mut driver) = live(options, source);
-    must(driver.run_until(|sim| settled(sim, "sei:v1"), LIMIT_SECONDS), &what);
-    set_image(&sim, "sei:v2");
-    must(driver.run_until(|sim| settled(sim, "sei:v2"), LIMIT_SECONDS), &what);
-    must(driver.run_for(30), &what);
-    let calls = sim.calls();
-    must(driver.run_for(400), &what);
-    (sim, calls)
-}
-
 #[test]
 fn every_source_comes_up_and_then_there_is_silence() {
     for source in SOURCES {
@@ -126,23 +113,6 @@ fn an_s3_node_costs_seven_writes_ten_requests_two_events() {
     assert!(counters.writes() <= 7, "{counters:?}\n{}", lines.join("\n"));
     assert!(counters.requests() <= 10, "{counters:?}\n{}", lines.join("\n"));
     assert!(counters.events() <= 2, "{counters:?}");
-}
-
-#[test]
-fn a_fault_at_every_call_ends_as_without_one() {
-    for source in SOURCES {
-        let (free, calls) = whole_life(Options::default(), source);
-        for call in 1..=calls {
-            let crashes = [Point::Before, Point::After].map(|point| Options::default().crash(CrashAt { call, point }));
-            let losses = [Fault::LostRequest, Fault::LostAnswer, Fault::Conflict]
-                .map(|fault| Options::default().fault(call, fault));
-            for options in crashes.into_iter().chain(losses) {
-                let what = format!("{source:?} {:?}", options.faults);
-                let (sim, _) = whole_life(options, source);
-                assert_eq!(sim.fingerprint(), free.fingerprint(), "{what}");
-            }
-        }
-    }
 }
 
 #[test]

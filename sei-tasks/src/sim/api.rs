@@ -212,18 +212,12 @@ fn decode(value: &Value) -> Result<SeiNode, ClusterError> {
     SeiNode::deserialize(value).map_err(|error| ClusterError::Unavailable(format!("reading a SeiNode: {error}")))
 }
 
-/// Metadata, and for pods status: what a watch delivers.
+/// Metadata, and for pods everything: what the operator's watches deliver.
 fn watch_part(id: &ObjectId, object: &Value) -> Value {
-    let mut part = json!({
-        "apiVersion": id.kind.api_version(),
-        "kind": id.kind.name(),
-        "metadata": object.get("metadata"),
-    });
     if id.kind == Kind::Pod {
-        let status = object.get("status").cloned().unwrap_or_default();
-        json::set(&mut part, &["status"], status);
+        return object.clone();
     }
-    part
+    json!({ "apiVersion": id.kind.api_version(), "kind": id.kind.name(), "metadata": object.get("metadata") })
 }
 
 fn read_node(state: &mut State, key: &NodeKey) -> Result<Option<SeiNode>, ClusterError> {

@@ -49,7 +49,7 @@ pub trait Operator {
 /// The operator of this crate: the only place where its world is made from a simulated one.
 #[derive(Clone, Debug)]
 pub struct SeiOperator {
-    /// Settings of the cluster.
+    /// Settings of the simulated cluster.
     pub platform: Platform,
 }
 
@@ -207,7 +207,7 @@ impl<O: Operator> Driver<O> {
         loop {
             match self.step()? {
                 Step::Done => {}
-                Step::Quiet(_) if self.process.is_some() && self.sim.is_idle() => return Ok(()),
+                Step::Quiet(_) if self.is_idle() => return Ok(()),
                 Step::Quiet(Some(next)) if next <= limit => self.advance(next),
                 Step::Quiet(_) => {
                     self.advance(limit);
@@ -215,6 +215,11 @@ impl<O: Operator> Driver<O> {
                 }
             }
         }
+    }
+
+    /// A failed reconcile is not rest: the operator looks again after a pause.
+    fn is_idle(&self) -> bool {
+        self.process.is_some() && self.failures.is_empty() && self.sim.is_idle()
     }
 
     /// Forces so many reconciles of every node, some seconds of virtual time apart, and insists that the operator
@@ -440,7 +445,7 @@ impl Sim {
         self.with(|state| {
             let busy = |node: &Value| text(node, "/status/plan/phase") == "Active" || is_leaving(node);
             let mut nodes = state.store.list(Kind::SeiNode);
-            state.queue.next().is_none() && !nodes.any(|(_, node)| busy(node))
+            state.queue.next().is_none() && state.wakes.is_empty() && !nodes.any(|(_, node)| busy(node))
         })
     }
 }

@@ -36,7 +36,7 @@ mod user;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use sei_planner::api::SeiNode;
+use sei_planner::api::{SeiNode, Time};
 use sei_planner::names::NodeKey;
 use serde_json::Value;
 
@@ -81,6 +81,12 @@ impl Sim {
         self.with(|state| state.trace.timeline.clone())
     }
 
+    /// What happened, for people, without the first `told` lines.
+    #[must_use]
+    pub fn timeline_since(&self, told: usize) -> Vec<Moment> {
+        self.with(|state| state.trace.timeline.get(told..).unwrap_or_default().to_vec())
+    }
+
     /// The operator's calls by kind.
     #[must_use]
     pub fn counters(&self) -> Counters {
@@ -103,6 +109,12 @@ impl Sim {
     #[must_use]
     pub fn elapsed_seconds(&self) -> i64 {
         self.now().seconds_since(clock::start())
+    }
+
+    /// When the world began.
+    #[must_use]
+    pub fn began_at(&self) -> Time {
+        clock::start()
     }
 
     /// An object as it stands.

@@ -1,0 +1,38 @@
+//! `crds`: the CustomResourceDefinitions that a cluster needs.
+
+use std::io;
+
+use sei_planner::api::crd;
+use serde_json::json;
+
+use super::{Exit, Structured};
+use crate::output;
+
+/// Print the CustomResourceDefinitions that a cluster needs
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Args {
+    /// How to print them
+    #[arg(short = 'o', long, value_enum, default_value_t = Structured::Yaml)]
+    output: Structured,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  sei-operator crds | kubectl apply --server-side -f -     Install, or bring up to date
+  sei-operator crds | kubectl diff --server-side -f -      What that would change
+
+With -o json the definitions are the items of one List.";
+
+/// Runs the command.
+///
+/// # Errors
+/// When the output cannot be written.
+pub(super) fn run(args: &Args) -> io::Result<Exit> {
+    let definitions = [crd::seinode()].iter().map(crd::manifest).collect::<Result<Vec<_>, _>>()?;
+    output::data(&match args.output {
+        Structured::Yaml => output::yaml(&definitions)?,
+        Structured::Json => output::json(&json!({ "apiVersion": "v1", "kind": "List", "items": definitions }))?,
+    })?;
+    Ok(Exit::Done)
+}

@@ -1,0 +1,146 @@
+//! The command line: one module per command, and what they share (files, platform, exit codes).
+//!
+//! To add a command, add a variant to [`Command`] and an arm to [`dispatch`].
+
+mod crds;
+mod explain;
+mod plan;
+mod platform;
+mod render;
+mod run;
+mod simulate;
+mod table;
+
+use std::io;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand, ValueEnum};
+
+use crate::input::Input;
+use crate::input::diagnostics::{Diagnostic, Severity};
+use crate::output::{self, Paint};
+use crate::run::RunArgs;
+
+/// Runs Sei blockchain nodes on Kubernetes.
+///
+/// Nodes are described by objects of the kind SeiNode. Without a cluster this program shows what would be done for them;
+/// inside one it does it.
+#[derive(Debug, Parser)]
+#[command(name = "sei-operator", version, propagate_version = true, max_term_width = 100, after_help = EXAMPLES)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  sei-operator plan -f nodes/                   What would happen, and why
+  sei-operator render -f node.yaml              The Kubernetes objects of a node
+  sei-operator simulate -f node.yaml            Watch it come up, without a cluster
+  sei-operator crds | kubectl apply --server-side -f -
+  sei-operator run --platform prod.env          The operator itself, in a cluster
+  sei-operator explain SEI0010                  What a diagnostic means
+
+Data goes to stdout, everything else to stderr. Set NO_COLOR to switch colours off.";
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+enum Command {
+    Plan(plan::Args),
+    Render(render::Args),
+    Simulate(simulate::Args),
+    Crds(crds::Args),
+    Run(RunArgs),
+    Explain(explain::Args),
+}
+
+fn dispatch(command: Command) -> io::Result<Exit> {
+    match command {
+        Command::Plan(args) => plan::run(&args),
+        Command::Render(args) => render::run(&args),
+        Command::Simulate(args) => simulate::run(&args),
+        Command::Crds(args) => crds::run(&args),
+        Command::Run(args) => run::run(args),
+        Command::Explain(args) => explain::run(&args),
+    }
+}
+
+/// Runs the program.
+pub(crate) fn main() -> ExitCode {
+    // A mistake on the command line exits with 1, as every other error; 2 means "changes" to those who ask for it.
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            let _ = error.print();
+            return if error.use_stderr() { Exit::Error.into() } else { Exit::Done.into() };
+        }
+    };
+    let exit = dispatch(cli.command).unwrap_or_else(|error| {
+        output::chatter(&format!("{}: {error}\n", Paint::stderr().red("error")));
+        Exit::Error
+    });
+    exit.into()
+}
+
+/// How the program ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Exit {
+    /// All is well.
+    Done,
+    /// Something cannot be planned, read or written.
+    Error,
+    /// There are changes, and `--detailed-exitcode` asked for them.
+    Changes,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        match exit {
+            Exit::Done => Self::SUCCESS,
+            Exit::Error => Self::from(1),
+            Exit::Changes => Self::from(2),
+        }
+    }
+}
+
+/// Where the nodes and the settings of their platform come from.
+#[derive(Debug, clap::Args)]
+struct Given {
+    /// Manifests: files, directories (their *.yaml, *.yml and *.json), or - for stdin
+    ///
+    /// A file may hold many documents and lists. Empty documents are skipped, and so are, with a note, kinds that are not
+    /// of the group sei.io. One bad document hides no other.
+    #[arg(short = 'f', long = "filename", value_name = "FILE", required = true, num_args = 1..)]
+    files: Vec<PathBuf>,
+
+    /// Settings of the platform, as KEY=VALUE lines
+    ///
+    /// Without it the settings come from the environment if it has any of them, else from a made-up demo platform.
+    #[arg(long, value_name = "FILE")]
+    platform: Option<PathBuf>,
+}
+
+/// A machine-readable form.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Structured {
+    /// YAML documents
+    Yaml,
+    /// One JSON document
+    Json,
+}
+
+/// Says everything there is to say about an input on stderr: warnings and notes, then problems, then where to read on.
+fn report(input: &Input, problems: &[Diagnostic]) {
+    let paint = Paint::stderr();
+    for diagnostic in input.remarks.iter().chain(problems) {
+        output::chatter(&format!("{}\n", diagnostic.render(&input.sources, paint)));
+    }
+    let warnings = input.remarks.iter().filter(|remark| remark.severity == Severity::Warning);
+    if let Some(first) = problems.iter().chain(warnings).next() {
+        output::chatter(&format!("For more on a code, try `sei-operator explain {}`.\n", first.code));
+    }
+    if input.documents.is_empty() {
+        output::chatter(&format!("{}: no SeiNode in these files\n", paint.blue("note")));
+    }
+}

@@ -1,0 +1,126 @@
+//! Plans as people read them: a heading per node, its tasks in columns, why, and what is wrong.
+
+use sei_planner::api::{PlannedTask, TaskPlan, TaskStatus};
+use sei_planner::task::codec;
+use serde_json::Value;
+
+use super::plan::{Outcome, Report};
+use crate::output::Paint;
+
+/// Longest text of the parameters of a task, in characters.
+const PARAMS_WIDTH_MAX: usize = 72;
+
+/// All plans and the closing line.
+pub(super) fn plans(report: &Report, paint: Paint) -> String {
+    let mut text: String = report.results.iter().map(|result| node(result, paint) + "\n").collect();
+    let summary = &report.summary;
+    let tasks = if summary.tasks == 1 { "task" } else { "tasks" };
+    let totals = format!(
+        "Plan: {} {tasks}, {} disruptive, {} destructive",
+        summary.tasks, summary.disruptive, summary.destructive
+    );
+    text += &paint.bold(&totals);
+    text + "\n"
+}
+
+fn node(result: &Outcome, paint: Paint) -> String {
+    let mut text = format!("{}  {}\n", paint.bold(&heading(result)), outcome(result, paint));
+    if let Some(plan) = &result.plan {
+        text += &tasks(plan, paint);
+    }
+    for why in &result.why {
+        text += &format!("  WHY  {why}\n");
+    }
+    for problem in &result.problems {
+        text += &format!("  {} {}  {}\n", paint.red(problem.code), problem.place, problem.sentence);
+    }
+    text
+}
+
+fn heading(result: &Outcome) -> String {
+    match (result.kind.as_str(), result.name.as_str()) {
+        ("", "") => "(unknown object)".to_owned(),
+        (kind, "") => format!("{kind} (without a name)"),
+        (kind, name) => format!("{kind} {}/{name}", result.namespace),
+    }
+}
+
+fn outcome(result: &Outcome, paint: Paint) -> String {
+    let kind = result.plan.as_ref().and_then(|plan| plan.kind).map(|kind| format!(" {kind:?}")).unwrap_or_default();
+    let text = format!("{}{kind}", result.outcome);
+    match result.outcome {
+        "none" => paint.green(&text),
+        "refused" => paint.red(&text),
+        _ => paint.yellow(&text),
+    }
+}
+
+fn tasks(plan: &TaskPlan, paint: Paint) -> String {
+    let rows: Vec<[String; 3]> = plan.tasks.iter().map(row).collect();
+    let headings = ["TYPE", "PARAMS", "RETRIES"].map(str::to_owned);
+    let width = |column: usize| {
+        let cells = rows.iter().chain([&headings]).filter_map(|row| row.get(column));
+        cells.map(|cell| cell.chars().count()).max().unwrap_or_default()
+    };
+    let (type_width, params_width) = (width(0), width(1));
+    let line = |mark: &str, [kind, params, retries]: &[String; 3]| {
+        let line = format!("  {mark} {kind:type_width$}  {params:params_width$}  {retries}");
+        line.trim_end().to_owned() + "\n"
+    };
+    let tasks = plan.tasks.iter().zip(&rows).map(|(task, row)| line(&mark(task, paint), row));
+    std::iter::once(line(" ", &headings)).chain(tasks).collect()
+}
+
+/// Type, parameters that matter, and retries.
+fn row(task: &PlannedTask) -> [String; 3] {
+    let retries = match (task.retry_count, task.max_retries) {
+        (_, 0) => String::new(),
+        (0, max) => format!("up to {max}"),
+        (count, max) => format!("{count} of {max}"),
+    };
+    [task.kind.clone(), params(&task.params), retries]
+}
+
+/// What a task that is left to do does to the node: `~` restarts its pod, `+` does not.
+fn mark(task: &PlannedTask, paint: Paint) -> String {
+    match task.status {
+        TaskStatus::Complete => paint.green("✓"),
+        TaskStatus::Failed => paint.red("✗"),
+        TaskStatus::Running => paint.blue("…"),
+        TaskStatus::Pending => {
+            let decoded = codec::decode(&task.kind, &task.params);
+            if decoded.is_ok_and(|task| task.is_disruptive()) { paint.yellow("~") } else { paint.green("+") }
+        }
+    }
+}
+
+/// `key=value` pairs; what every task carries (the node) and what is empty is left out.
+fn params(params: &Value) -> String {
+    let pairs = params.as_object().into_iter().flatten().filter(|(key, value)| {
+        let about_the_node = matches!(key.to_lowercase().as_str(), "nodename" | "namespace");
+        !about_the_node && !is_empty(value)
+    });
+    let text = pairs.map(|(key, value)| format!("{key}={}", shown(value))).collect::<Vec<_>>().join(" ");
+    if text.chars().count() <= PARAMS_WIDTH_MAX {
+        return text;
+    }
+    text.chars().take(PARAMS_WIDTH_MAX - 1).chain(['…']).collect()
+}
+
+fn is_empty(value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::Bool(b) => !b,
+        Value::Number(n) => n.as_i64() == Some(0),
+        Value::String(s) => s.is_empty(),
+        Value::Array(a) => a.is_empty(),
+        Value::Object(o) => o.is_empty(),
+    }
+}
+
+fn shown(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => value.to_string(),
+    }
+}

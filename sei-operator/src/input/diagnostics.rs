@@ -1,0 +1,280 @@
+//! What is wrong with an input, where, and what to write instead: the table of codes, and how a diagnostic reads.
+//!
+//! Codes below SEI0100 are given here; those from SEI0100 on come from the planner, which knows what a spec means.
+
+use std::fmt;
+
+use super::sources::Sources;
+use super::yaml::Span;
+use crate::output::Paint;
+
+/// One kind of diagnostic.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Code {
+    /// Stable id, for example `SEI0010`.
+    pub(crate) id: &'static str,
+    /// A few words, shown under the caret.
+    pub(crate) title: &'static str,
+    /// What it means and what to do, for `explain`.
+    pub(crate) remedy: &'static str,
+}
+
+const fn row(id: &'static str, title: &'static str, remedy: &'static str) -> Code {
+    Code { id, title, remedy }
+}
+
+/// Declares the codes that are given here as constants, and a table of them.
+macro_rules! codes {
+    ($($name:ident = $id:literal, $title:literal, $remedy:literal;)*) => {
+        $(
+            #[doc = $title]
+            pub(crate) const $name: Code = row($id, $title, $remedy);
+        )*
+        const OWN: &[Code] = &[$($name),*];
+    };
+}
+
+codes! {
+    UNREADABLE = "SEI0001", "cannot be read",
+        "A file that was named does not exist, may not be read, or is not UTF-8 text. Check the path and its permissions.";
+    YAML_SYNTAX = "SEI0002", "not YAML",
+        "The document is not well-formed YAML (or JSON). Most often an indentation slipped, a quote was not closed, or a tab indents a line. Documents before and after it, separated by `---`, are still read.";
+    NOT_AN_OBJECT = "SEI0003", "not a Kubernetes object",
+        "A document must be a mapping with apiVersion, kind, metadata and spec. Values files of Helm and the like are not objects: name the rendered manifests instead.";
+    MISSING = "SEI0004", "missing field",
+        "The API server refuses the object without this field. A field whose value is null counts as missing.";
+    UNSUPPORTED_KIND = "SEI0005", "unsupported kind",
+        "The kind belongs to sei.io, and this version cannot plan it. Kinds of other groups are skipped with a note.";
+    WRONG_API_VERSION = "SEI0006", "wrong apiVersion",
+        "SeiNode is served as sei.io/v1alpha1 and in no other group or version.";
+    WRONG_TYPE = "SEI0007", "wrong type",
+        "The field has another type than the schema asks for. YAML turns 5, true, on and yes into numbers and booleans: put quotes around a text that looks like one of them.";
+    OUT_OF_BOUNDS = "SEI0008", "outside its bounds",
+        "The value has the right type, and the schema does not allow it: an unknown word, a wrong form, too long, too short, too great or too small.";
+    DUPLICATE_KEY = "SEI0009", "duplicate key",
+        "The same key stands twice in one mapping. Tools disagree on which one counts, so neither does: keep one of the two.";
+    UNKNOWN_FIELD = "SEI0010", "unknown field",
+        "The schema has no such field. `kubectl apply` refuses it; clients that do not ask for strict validation get it dropped without a word. The plan is made as if it were not there. Remove it, or correct its name.";
+    NULL_OBJECT = "SEI0011", "null is dropped",
+        "A key without a value is null, and the API server drops it as if the key were not there. To say \"present, with nothing to set\", write {} as the value.";
+    SAME_OBJECT = "SEI0012", "same object again",
+        "Two documents describe the same object. Applied one after the other the last one wins, so one of them has no effect.";
+    FOREIGN_KIND = "SEI0013", "skipped",
+        "The object is not of the group sei.io, so there is nothing to plan for it.";
+    UNDECODABLE = "SEI0014", "cannot be decoded",
+        "The object passed the schema and still cannot be read. Please report it with the document.";
+    PLATFORM_SETTING = "SEI0015", "platform setting",
+        "A setting of the platform is missing or wrong. Settings come from --platform FILE, or from the environment; `sei-operator plan --help` lists them.";
+}
+
+/// The codes of the planner. A test finds those that are missing here.
+#[rustfmt::skip] // One row per code reads as the table it is.
+const PLANNER: &[Code] = &[
+    row("SEI0101", "not exactly one mode",
+        "A SeiNode is a full node, an archive, a replayer or a validator: exactly one of spec.fullNode, spec.archive, spec.replayer and spec.validator is set. {} counts as set, null does not."),
+    row("SEI0102", "mode not available yet",
+        "This version runs full nodes only. The object is valid; another version plans it."),
+    row("SEI0103", "bootstrap without a height",
+        "bootstrapImage starts a Job that syncs up to snapshot.s3.targetHeight, so it needs a height greater than zero."),
+    row("SEI0104", "bootstrap not available yet",
+        "This version does not run bootstrap Jobs. Leave bootstrapImage out to restore the snapshot directly."),
+    row("SEI0105", "no usable first state",
+        "A snapshot comes either from S3, with a height of at least 1, or from state sync: exactly one of the two. Leave snapshot out to sync from genesis."),
+    row("SEI0106", "empty snapshotGeneration",
+        "snapshotGeneration without a member asks for nothing. Set tendermint in it, or leave it out."),
+    row("SEI0107", "too few snapshots kept",
+        "Snapshots are uploaded once a newer one is complete, so at least two must be kept on disk."),
+    row("SEI0108", "no image",
+        "spec.image names the image of seid."),
+    row("SEI0109", "no chain",
+        "spec.chainId names the chain to follow, for example pacific-1."),
+    row("SEI0110", "TLS not available yet",
+        "This version does not put a TLS proxy in front of the sidecar. Leave spec.sidecar.tls out."),
+    row("SEI0111", "issuer not allowed",
+        "Issuers are trusted by the platform, not by the author of a node: the platform team lists them in SEI_TLS_ALLOWED_ISSUERS."),
+    row("SEI0112", "not exactly one TLS source",
+        "The certificate of the sidecar comes from a Secret (secretName) or from an issuer (issuerName): exactly one of the two."),
+    row("SEI0113", "unknown setting",
+        "The keys of spec.overrides are dotted keys of sei-config. An unknown one would fail on the node, after the pod was made."),
+    row("SEI0114", "not a port",
+        "A port is a number from 1 to 65535."),
+];
+
+/// Every code, in order.
+pub(crate) fn codes() -> impl Iterator<Item = &'static Code> {
+    OWN.iter().chain(PLANNER)
+}
+
+/// How bad it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Severity {
+    /// The document cannot be used.
+    Error,
+    /// The document can be used, and does not mean what it says.
+    Warning,
+    /// Good to know.
+    Note,
+}
+
+impl fmt::Display for Severity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Error => "error",
+            Self::Warning => "warning",
+            Self::Note => "note",
+        })
+    }
+}
+
+/// One thing to say about an input.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Diagnostic {
+    /// How bad it is.
+    pub(crate) severity: Severity,
+    /// Id of its code.
+    pub(crate) code: &'static str,
+    /// JSON path of the field, as `spec.peers[0].ec2Tags`; empty where it is about more than a field.
+    pub(crate) field: String,
+    /// What is wrong, with the offending value, and what to write instead. Follows the field in a sentence.
+    pub(crate) message: String,
+    /// Name of the file, as it was given.
+    pub(crate) file: String,
+    /// Where in the file.
+    pub(crate) at: Span,
+}
+
+impl Diagnostic {
+    /// Field and message as one sentence.
+    pub(crate) fn sentence(&self) -> String {
+        const VERBS: [&str; 5] = ["is ", "names ", "has ", "lacks ", "stands "];
+        if self.field.is_empty() {
+            return self.message.clone();
+        }
+        let colon = if VERBS.iter().any(|verb| self.message.starts_with(verb)) { "" } else { ":" };
+        format!("`{}`{colon} {}", self.field, self.message)
+    }
+
+    /// `file:line`, or the file alone where it is about all of it.
+    pub(crate) fn place(&self) -> String {
+        if self.at.line == 0 { self.file.clone() } else { format!("{}:{}", self.file, self.at.line) }
+    }
+
+    /// The diagnostic as a compiler writes it: the sentence, the place, the line, and a caret under what is meant.
+    pub(crate) fn render(&self, sources: &Sources, paint: Paint) -> String {
+        let head = format!("{}[{}]", self.severity, self.code);
+        let head = match self.severity {
+            Severity::Error => paint.red(&head),
+            Severity::Warning => paint.yellow(&head),
+            Severity::Note => paint.blue(&head),
+        };
+        let mut text = format!("{head}: {}\n", self.sentence());
+        if self.at.line == 0 {
+            return text;
+        }
+        let number = self.at.line.to_string();
+        let margin = " ".repeat(number.len());
+        let arrow = paint.blue("-->");
+        text += &format!("{margin}{arrow} {}:{}:{}\n", self.file, self.at.line, self.at.column);
+        if let Some(line) = sources.line(&self.file, self.at.line) {
+            let bar = paint.blue("|");
+            let number = paint.blue(&number);
+            let (blank, carets) = self.underline(line);
+            let label = title(self.code);
+            text += &format!(
+                "{margin} {bar}\n{number} {bar} {line}\n{margin} {bar} {blank}{}\n",
+                paint.red(&format!("{carets} {label}"))
+            );
+        }
+        text
+    }
+
+    /// The white space and the carets under this place in `line`; tabs stay tabs, so that both lines are as wide.
+    fn underline(&self, line: &str) -> (String, String) {
+        let before = self.at.column.saturating_sub(1);
+        let blank = line.chars().take(before).map(|c| if c == '\t' { '\t' } else { ' ' }).collect();
+        let left = line.trim_end().chars().count().saturating_sub(before);
+        (blank, "^".repeat(self.at.width.min(left).max(1)))
+    }
+}
+
+/// The code with this id.
+pub(crate) fn code(id: &str) -> Option<&'static Code> {
+    codes().find(|code| code.id.eq_ignore_ascii_case(id))
+}
+
+fn title(id: &str) -> &'static str {
+    code(id).map_or("", |code| code.title)
+}
+
+/// The candidate that `word` is most likely a slip of, if one is close enough.
+pub(crate) fn did_you_mean<'a>(word: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let slips_max = (word.chars().count() / 3).clamp(1, 3);
+    let lower = word.to_lowercase();
+    let near = candidates.map(|candidate| (edits(&lower, &candidate.to_lowercase()), candidate)).min()?;
+    (near.0 <= slips_max).then_some(near.1)
+}
+
+/// Insertions, deletions, replacements and swaps of neighbours that make `b` of `a`.
+fn edits(a: &str, b: &str) -> usize {
+    let b: Vec<char> = b.chars().collect();
+    let mut before: Vec<usize> = Vec::new();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    let mut previous = None;
+    for (i, from) in a.chars().enumerate() {
+        let mut next = vec![i + 1];
+        for (j, to) in b.iter().enumerate() {
+            let cell = |row: &[usize], at: usize| row.get(at).copied().unwrap_or(usize::MAX - 1);
+            let mut least =
+                (cell(&row, j) + usize::from(from != *to)).min(cell(&row, j + 1) + 1).min(cell(&next, j) + 1);
+            let swapped = j > 0 && previous == Some(*to) && b.get(j - 1) == Some(&from);
+            if swapped {
+                least = least.min(cell(&before, j - 1) + 1);
+            }
+            next.push(least);
+        }
+        before = std::mem::replace(&mut row, next);
+        previous = Some(from);
+    }
+    row.last().copied().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{codes, did_you_mean, edits};
+
+    #[test]
+    fn codes_are_in_order_and_stand_once() {
+        assert!(codes().is_sorted_by(|a, b| a.id < b.id));
+    }
+
+    #[test]
+    fn every_code_of_the_planner_is_explained() {
+        let planner = include_str!("../../../sei-planner/src/node/validate.rs");
+        for (at, _) in planner.match_indices("\"SEI0") {
+            let id: String = planner.chars().skip(at + 1).take(7).collect();
+            assert!(codes().any(|code| code.id == id), "{id} has no row in the table of codes");
+        }
+    }
+
+    #[test]
+    fn slips_are_counted() {
+        for (a, b, count) in [("", "", 0), ("abc", "abc", 0), ("abc", "acb", 1), ("abc", "ab", 1), ("ab", "xyab", 2)] {
+            assert_eq!(edits(a, b), count, "{a} {b}");
+        }
+    }
+
+    #[test]
+    fn only_near_words_are_suggested() {
+        let fields = ["chainId", "image", "peers", "sidecar"];
+        let cases = [
+            ("chainID", Some("chainId")),
+            ("chain_id", Some("chainId")),
+            ("peer", Some("peers")),
+            ("storage", None),
+            ("x", None),
+        ];
+        for (word, suggestion) in cases {
+            assert_eq!(did_you_mean(word, fields.into_iter()), suggestion, "{word}");
+        }
+    }
+}

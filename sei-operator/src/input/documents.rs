@@ -1,0 +1,291 @@
+//! From the text of a file to documents: split, skip what is empty, expand lists, and tell our kinds from others.
+
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+use sei_planner::api::{self, SeiNode};
+use serde_json::Value as Json;
+
+use super::diagnostics::{
+    Code, DUPLICATE_KEY, Diagnostic, FOREIGN_KIND, MISSING, NOT_AN_OBJECT, SAME_OBJECT, Severity, UNDECODABLE,
+    UNSUPPORTED_KIND, WRONG_API_VERSION, WRONG_TYPE, YAML_SYNTAX, did_you_mean,
+};
+use super::schema;
+use super::yaml::{self, Fault, Node, Span, Value};
+
+/// Namespace of an object that names none, as kubectl has it.
+const DEFAULT_NAMESPACE: &str = "default";
+
+/// One object of ours, or a document that might be one.
+#[derive(Clone, Debug)]
+pub(crate) struct Document {
+    /// Kind; empty where the document does not say.
+    pub(crate) kind: String,
+    /// Namespace.
+    pub(crate) namespace: String,
+    /// Name; empty where the document does not say.
+    pub(crate) name: String,
+    /// The node as the API server would store it, unless there are problems.
+    pub(crate) node: Option<Box<SeiNode>>,
+    /// Everything that is wrong with it.
+    pub(crate) problems: Vec<Diagnostic>,
+    /// Name of its file.
+    pub(crate) file: String,
+    /// The document with its places.
+    tree: Node,
+}
+
+impl Document {
+    /// A document about which nothing is known but what is wrong with it.
+    pub(crate) fn broken(problem: Diagnostic) -> Self {
+        let tree = Node { value: Value::Null, at: problem.at };
+        let empty = String::new;
+        Self {
+            kind: empty(),
+            namespace: empty(),
+            name: empty(),
+            node: None,
+            file: problem.file.clone(),
+            problems: vec![problem],
+            tree,
+        }
+    }
+
+    /// A problem that was found later, at a field of this document.
+    pub(crate) fn problem(&self, code: &'static str, field: &str, message: &str) -> Diagnostic {
+        Diagnostic {
+            severity: Severity::Error,
+            code,
+            field: field.to_owned(),
+            message: message.to_owned(),
+            file: self.file.clone(),
+            at: self.tree.locate(field),
+        }
+    }
+}
+
+/// Reads the documents of files one by one.
+#[derive(Debug, Default)]
+pub(crate) struct Reader {
+    /// What was read.
+    pub(crate) documents: Vec<Document>,
+    /// Warnings and notes.
+    pub(crate) remarks: Vec<Diagnostic>,
+    first_places: BTreeMap<(String, String, String), String>,
+}
+
+impl Reader {
+    /// Reads every document of a file.
+    pub(crate) fn file(&mut self, file: &str, text: &str) {
+        for (first_line, chunk) in chunks(text) {
+            match yaml::parse(chunk, first_line) {
+                Ok(nodes) => nodes.into_iter().for_each(|node| self.object(file, node)),
+                Err(fault) => self.documents.push(Document::broken(syntax_error(file, first_line, fault))),
+            }
+        }
+    }
+
+    fn object(&mut self, file: &str, node: Node) {
+        if is_list(&node) {
+            let items = node.entry("items").map(|entry| entry.node.elements()).unwrap_or_default();
+            return items.iter().for_each(|item| self.object(file, item.clone()));
+        }
+        let mut document = Document {
+            kind: text(&node, "kind"),
+            namespace: metadata(&node, "namespace").unwrap_or(DEFAULT_NAMESPACE).to_owned(),
+            name: metadata(&node, "name").unwrap_or_default().to_owned(),
+            node: None,
+            problems: Vec::new(),
+            file: file.to_owned(),
+            tree: node,
+        };
+        match classify(&document) {
+            Class::Ours => self.node(&mut document),
+            Class::Foreign(remark) => return self.remarks.push(*remark),
+            Class::Wrong(problems) => document.problems = problems,
+        }
+        let duplicates = document.tree.duplicates();
+        document.problems.extend(duplicates.iter().map(|fault| duplicate_key(file, fault)));
+        if !document.problems.is_empty() {
+            document.node = None;
+        }
+        self.warn_of_same_object(&document);
+        self.documents.push(document);
+    }
+
+    /// Checks a SeiNode against its schema, and decodes it.
+    fn node(&mut self, document: &mut Document) {
+        let (mut stored, findings) = schema::check(&document.tree, &SCHEMA, "");
+        for finding in findings {
+            let diagnostic = Diagnostic {
+                severity: finding.severity,
+                code: finding.code.id,
+                field: finding.field,
+                message: finding.message,
+                file: document.file.clone(),
+                at: finding.at,
+            };
+            if finding.severity == Severity::Error {
+                document.problems.push(diagnostic)
+            } else {
+                self.remarks.push(diagnostic)
+            }
+        }
+        if !document.problems.is_empty() {
+            return;
+        }
+        if let Some(metadata) = stored.get_mut("metadata").and_then(Json::as_object_mut) {
+            metadata.insert("namespace".to_owned(), document.namespace.as_str().into());
+        }
+        match serde_json::from_value(stored) {
+            Ok(node) => document.node = Some(node),
+            Err(error) => {
+                document.problems.push(document.problem(UNDECODABLE.id, "", &format!("cannot be read: {error}")))
+            }
+        }
+    }
+
+    fn warn_of_same_object(&mut self, document: &Document) {
+        if document.name.is_empty() {
+            return;
+        }
+        let key = (document.kind.clone(), document.namespace.clone(), document.name.clone());
+        let remark =
+            Diagnostic { severity: Severity::Warning, ..document.problem(SAME_OBJECT.id, "metadata.name", "") };
+        if let Some(first) = self.first_places.insert(key, remark.place()) {
+            let message = format!("names the same object as {first}: keep one of the two, the last one applied wins");
+            self.remarks.push(Diagnostic { message, ..remark });
+        }
+    }
+}
+
+/// What to do with a document.
+enum Class {
+    /// Plan it.
+    Ours,
+    /// Skip it, and say so.
+    Foreign(Box<Diagnostic>),
+    /// Refuse it.
+    Wrong(Vec<Diagnostic>),
+}
+
+fn classify(document: &Document) -> Class {
+    let tree = &document.tree;
+    if !matches!(tree.value, Value::Map(_)) {
+        let message = "the document is no mapping: write apiVersion, kind, metadata and spec";
+        return Class::Wrong(vec![document.problem(NOT_AN_OBJECT.id, "", message)]);
+    }
+    let problems: Vec<_> = ["apiVersion", "kind"].into_iter().filter_map(|field| no_text(document, field)).collect();
+    if !problems.is_empty() {
+        return Class::Wrong(problems);
+    }
+    let api_version = text(tree, "apiVersion");
+    let group = api_version.split_once('/').map_or("", |(group, _)| group);
+    let ours = group == api::GROUP || group.strip_suffix(api::GROUP).is_some_and(|rest| rest.ends_with('.'));
+    let kind = document.kind.as_str();
+    if kind == api::KIND && api_version == api::API_VERSION {
+        return Class::Ours;
+    }
+    if kind == api::KIND {
+        let message = format!("is {api_version:?}: write {}", api::API_VERSION);
+        return Class::Wrong(vec![document.problem(WRONG_API_VERSION.id, "apiVersion", &message)]);
+    }
+    if !ours {
+        let message = format!("is {kind:?} of {api_version:?}, which is not ours: skipped");
+        let remark = document.problem(FOREIGN_KIND.id, "kind", &message);
+        return Class::Foreign(Box::new(Diagnostic { severity: Severity::Note, ..remark }));
+    }
+    let near = did_you_mean(kind, [api::KIND].into_iter()).map(|name| format!("; did you mean {name}?"));
+    let message = format!("is {kind:?}: this version plans {} only{}", api::KIND, near.unwrap_or_default());
+    Class::Wrong(vec![document.problem(UNSUPPORTED_KIND.id, "kind", &message)])
+}
+
+/// The problem with a field that must be a text, if it is not.
+fn no_text(document: &Document, field: &str) -> Option<Diagnostic> {
+    let example = if field == "kind" { api::KIND } else { api::API_VERSION };
+    let (code, state): (Code, &str) = match document.tree.entry(field).map(|entry| &entry.node.value) {
+        Some(Value::Text(text)) if !text.is_empty() => return None,
+        None | Some(Value::Null | Value::Text(_)) => (MISSING, "is missing"),
+        Some(Value::Bool(_) | Value::Number(_) | Value::List(_) | Value::Map(_)) => (WRONG_TYPE, "is no text"),
+    };
+    Some(document.problem(code.id, field, &format!("{state}: write {field}: {example}")))
+}
+
+/// The schema of a SeiNode, with that of its metadata.
+static SCHEMA: LazyLock<Json> = LazyLock::new(|| {
+    let crd = serde_json::to_value(api::crd::seinode()).unwrap_or_default();
+    let mut schema = crd.pointer("/spec/versions/0/schema/openAPIV3Schema").cloned().unwrap_or_default();
+    if let Some(root) = schema.as_object_mut() {
+        // The API server stores a SeiNode without these; there is nothing to plan for it.
+        root.insert("required".to_owned(), serde_json::json!(["metadata", "spec"]));
+    }
+    for name in ["apiVersion", "kind"] {
+        schema["properties"][name] = serde_json::json!({ "type": "string" });
+    }
+    schema["properties"]["metadata"] = schema::metadata_schema();
+    schema
+});
+
+/// Whether a document is a list of objects: `kind: List` of the core group, or the list of one of our kinds.
+fn is_list(node: &Node) -> bool {
+    let (api_version, kind) = (text(node, "apiVersion"), text(node, "kind"));
+    (api_version == "v1" && kind == "List") || (api_version.starts_with("sei.io/") && kind.ends_with("List"))
+}
+
+fn text(node: &Node, key: &str) -> String {
+    node.text(key).unwrap_or_default().to_owned()
+}
+
+fn metadata<'a>(node: &'a Node, key: &str) -> Option<&'a str> {
+    node.entry("metadata")?.node.text(key).filter(|text| !text.is_empty())
+}
+
+fn syntax_error(file: &str, first_line: usize, fault: Fault) -> Diagnostic {
+    let at = if fault.at.line == 0 { Span { line: first_line, column: 1, width: 1 } } else { fault.at };
+    Diagnostic {
+        severity: Severity::Error,
+        code: YAML_SYNTAX.id,
+        field: String::new(),
+        message: format!("{}; check indentation, quotes and brackets here and just above", fault.message),
+        file: file.to_owned(),
+        at,
+    }
+}
+
+fn duplicate_key(file: &str, fault: &Fault) -> Diagnostic {
+    Diagnostic {
+        severity: Severity::Error,
+        code: DUPLICATE_KEY.id,
+        field: String::new(),
+        message: fault.message.clone(),
+        file: file.to_owned(),
+        at: fault.at,
+    }
+}
+
+/// The parts of a text between document markers (`---`), each with the number of its first line, so that one bad
+/// document does not hide the others. YAML allows no other meaning for `---` at the start of a line.
+fn chunks(text: &str) -> Vec<(usize, &str)> {
+    let mut chunks = Vec::new();
+    let (mut start, mut start_line, mut at) = (0, 1, 0);
+    for (line, content) in (1..).zip(text.split_inclusive('\n')) {
+        let marker =
+            content.strip_prefix("---").is_some_and(|rest| rest.is_empty() || rest.starts_with(char::is_whitespace));
+        if marker && at > start {
+            chunks.push((start_line, &text[start..at]));
+            (start, start_line) = (at, line);
+        }
+        at += content.len();
+    }
+    chunks.push((start_line, &text[start..]));
+    chunks.retain(|(_, chunk)| !is_blank(chunk));
+    chunks
+}
+
+/// Nothing but comments, directives and white space.
+fn is_blank(chunk: &str) -> bool {
+    let chunk = chunk.strip_prefix("---").unwrap_or(chunk);
+    chunk
+        .lines()
+        .all(|line| line.trim_start().is_empty() || line.trim_start().starts_with('#') || line.starts_with('%'))
+}

@@ -1,0 +1,376 @@
+//! Checks a document against a structural schema as the API server does, and says where it fails.
+//!
+//! What comes out is what the API server would store: unknown fields and explicit nulls dropped, defaults filled in.
+//! Rules in CEL are not evaluated here; those that decide anything are checked by the planner.
+
+use regex::Regex;
+use serde_json::{Map, Value as Json};
+
+use super::diagnostics::{
+    Code, MISSING, NULL_OBJECT, OUT_OF_BOUNDS, Severity, UNKNOWN_FIELD, WRONG_TYPE, did_you_mean,
+};
+use super::yaml::{Entry, Node, Span, Value};
+
+/// One thing that a schema has to say about a document.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Finding {
+    /// How bad it is.
+    pub(crate) severity: Severity,
+    /// Its code.
+    pub(crate) code: Code,
+    /// JSON path of the field.
+    pub(crate) field: String,
+    /// What is wrong, and what to write instead.
+    pub(crate) message: String,
+    /// Where.
+    pub(crate) at: Span,
+}
+
+/// Checks `node`, which stands at `path`, against `schema`: what the API server would store, and everything there is to
+/// say. The first is meaningful only when no finding is an error.
+pub(crate) fn check(node: &Node, schema: &Json, path: &str) -> (Json, Vec<Finding>) {
+    let mut walk = Walk { findings: Vec::new() };
+    let stored = walk.value(node, node.at, schema, path);
+    (stored, walk.findings)
+}
+
+struct Walk {
+    findings: Vec<Finding>,
+}
+
+impl Walk {
+    fn note(&mut self, severity: Severity, code: Code, field: &str, at: Span, message: String) {
+        self.findings.push(Finding { severity, code, field: field.to_owned(), message, at });
+    }
+
+    fn error(&mut self, code: Code, field: &str, at: Span, message: String) {
+        self.note(Severity::Error, code, field, at, message);
+    }
+
+    /// The stored form of a value that stands at `path`; problems point to `at`.
+    fn value(&mut self, node: &Node, at: Span, schema: &Json, path: &str) -> Json {
+        let wanted = Wanted::of(schema);
+        if !wanted.accepts(&node.value) {
+            self.error(WRONG_TYPE, path, at, wrong_type(&node.value, wanted));
+            return plain(node);
+        }
+        match &node.value {
+            Value::Map(entries) if wanted == Wanted::Object => self.object(entries, at, schema, path),
+            Value::List(elements) if wanted == Wanted::Array => self.array(elements, at, schema, path),
+            Value::Text(text) => {
+                self.text(text, at, schema, path);
+                self.word(&Json::from(text.as_str()), at, schema, path);
+                plain(node)
+            }
+            Value::Number(number) => {
+                self.number(number, at, schema, path);
+                plain(node)
+            }
+            Value::Null | Value::Bool(_) | Value::Map(_) | Value::List(_) => plain(node),
+        }
+    }
+
+    fn object(&mut self, entries: &[Entry], at: Span, schema: &Json, path: &str) -> Json {
+        let mut stored = Map::new();
+        let empty = Map::new();
+        let properties = schema.get("properties").and_then(Json::as_object).unwrap_or(&empty);
+        let others = schema.get("additionalProperties").filter(|s| s.is_object());
+        for entry in entries {
+            let known = properties.get(&entry.key);
+            let field =
+                if known.is_some() || others.is_none() { dotted(path, &entry.key) } else { keyed(path, &entry.key) };
+            match known.or(others) {
+                Some(inner) if entry.node.value == Value::Null => self.null(entry, inner, &field),
+                Some(inner) => {
+                    let value = self.value(&entry.node, entry.place(), inner, &field);
+                    stored.insert(entry.key.clone(), value);
+                }
+                None => self.unknown(entry, &field, properties),
+            }
+        }
+        for (name, property) in properties {
+            if let Some(default) = property.get("default") {
+                stored.entry(name.as_str()).or_insert_with(|| default.clone());
+            }
+        }
+        self.required(entries, &stored, at, schema, path);
+        self.count(stored.len(), ["minProperties", "maxProperties"], "entries", at, schema, path);
+        Json::Object(stored)
+    }
+
+    /// A null is dropped; where an object was meant, that is rarely wanted.
+    fn null(&mut self, entry: &Entry, schema: &Json, field: &str) {
+        if Wanted::of(schema) == Wanted::Object && schema.get("default").is_none() {
+            let message =
+                "is null, which the API server drops: write {} if it should be set, or remove the line".to_owned();
+            self.note(Severity::Warning, NULL_OBJECT, field, entry.key_at, message);
+        }
+    }
+
+    fn unknown(&mut self, entry: &Entry, field: &str, properties: &Map<String, Json>) {
+        let names = properties.keys().map(String::as_str).filter(|name| *name != entry.key);
+        let advice = did_you_mean(&entry.key, names)
+            .map_or_else(|| "remove it".to_owned(), |name| format!("did you mean `{name}`?"));
+        let message = format!("is no field of the schema, so the API server will drop it: {advice}");
+        self.note(Severity::Warning, UNKNOWN_FIELD, field, entry.key_at, message);
+    }
+
+    fn required(&mut self, entries: &[Entry], stored: &Map<String, Json>, at: Span, schema: &Json, path: &str) {
+        let required = schema.get("required").and_then(Json::as_array).into_iter().flatten().filter_map(Json::as_str);
+        for name in required.filter(|name| !stored.contains_key(*name)) {
+            let property = schema.pointer(&format!("/properties/{name}")).unwrap_or(&Json::Null);
+            let null = entries.iter().find(|entry| entry.key == name);
+            let state = if null.is_some() { "is null, which counts as missing" } else { "is missing" };
+            let at = null.map_or(at, |entry| entry.key_at);
+            self.error(MISSING, &dotted(path, name), at, format!("{state}: write {}", described(property)));
+        }
+    }
+
+    fn array(&mut self, elements: &[Node], at: Span, schema: &Json, path: &str) -> Json {
+        self.count(elements.len(), ["minItems", "maxItems"], "elements", at, schema, path);
+        let items = schema.get("items").unwrap_or(&Json::Null);
+        let stored = elements.iter().enumerate().map(|(i, element)| {
+            let field = format!("{path}[{i}]");
+            self.value(element, element.at, items, &field)
+        });
+        let stored: Vec<Json> = stored.collect();
+        self.unique(elements, &stored, schema, path);
+        Json::Array(stored)
+    }
+
+    /// Elements of a list that is a map by some keys must differ in one of them.
+    fn unique(&mut self, elements: &[Node], stored: &[Json], schema: &Json, path: &str) {
+        let keys = schema.get("x-kubernetes-list-map-keys").and_then(Json::as_array);
+        let Some(keys) = keys else { return };
+        let identity = |element: &Json| -> Vec<Json> {
+            keys.iter().filter_map(Json::as_str).map(|key| element.get(key).cloned().unwrap_or_default()).collect()
+        };
+        let identities: Vec<_> = stored.iter().map(identity).collect();
+        for (i, element) in elements.iter().enumerate() {
+            let first = identities.iter().position(|other| Some(other) == identities.get(i));
+            if let Some(first) = first.filter(|first| *first < i) {
+                let names = keys.iter().filter_map(Json::as_str).collect::<Vec<_>>().join(" and ");
+                let message = format!("has the same {names} as `{path}[{first}]`: keep one of the two");
+                self.error(OUT_OF_BOUNDS, &format!("{path}[{i}]"), element.at, message);
+            }
+        }
+    }
+
+    fn text(&mut self, text: &str, at: Span, schema: &Json, path: &str) {
+        self.count(text.chars().count(), ["minLength", "maxLength"], "characters", at, schema, path);
+        let shown = quoted(text);
+        if let Some(pattern) = schema.get("pattern").and_then(Json::as_str) {
+            // A pattern that this crate cannot read is left to the API server; a test proves that there is none.
+            if Regex::new(pattern).is_ok_and(|regex| !regex.is_match(text)) {
+                self.error(OUT_OF_BOUNDS, path, at, format!("is {shown}: write {}", form_of(pattern)));
+            }
+        }
+        let time = schema.get("format").and_then(Json::as_str) == Some("date-time");
+        if time && text.parse::<jiff::Timestamp>().is_err() {
+            let message = format!("is {shown}: write a time as 2026-01-31T12:00:00Z");
+            self.error(OUT_OF_BOUNDS, path, at, message);
+        }
+    }
+
+    /// A value that must be one of a few words.
+    fn word(&mut self, value: &Json, at: Span, schema: &Json, path: &str) {
+        let Some(words) = schema.get("enum").and_then(Json::as_array) else { return };
+        if words.contains(value) {
+            return;
+        }
+        let words: Vec<&str> = words.iter().filter_map(Json::as_str).collect();
+        let near = did_you_mean(value.as_str().unwrap_or_default(), words.iter().copied());
+        let advice =
+            near.map_or_else(|| format!("write one of {}", words.join(", ")), |word| format!("did you mean {word}?"));
+        self.error(OUT_OF_BOUNDS, path, at, format!("is {value}: {advice}"));
+    }
+
+    fn number(&mut self, number: &serde_json::Number, at: Span, schema: &Json, path: &str) {
+        let format_max = match schema.get("format").and_then(Json::as_str) {
+            Some("int32") => Some(f64::from(i32::MAX)),
+            _ => None,
+        };
+        let bound = |name: &str| schema.get(name).and_then(Json::as_f64);
+        let least = bound("minimum").or(format_max.map(|max| -max - 1.0));
+        let greatest = bound("maximum").or(format_max);
+        let value = number.as_f64().unwrap_or(f64::NAN);
+        if least.is_some_and(|least| value < least) || greatest.is_some_and(|greatest| value > greatest) {
+            self.error(OUT_OF_BOUNDS, path, at, format!("is {number}: write a number {}", range(least, greatest)));
+        }
+    }
+
+    fn count(&mut self, count: usize, bounds: [&str; 2], what: &str, at: Span, schema: &Json, path: &str) {
+        let [least, greatest] = bounds.map(|name| schema.get(name).and_then(Json::as_u64));
+        #[allow(clippy::cast_precision_loss, reason = "bounds are small")]
+        let as_float = |n: u64| n as f64;
+        let count_wide = u64::try_from(count).unwrap_or(u64::MAX);
+        if least.is_some_and(|least| count_wide < least) || greatest.is_some_and(|greatest| count_wide > greatest) {
+            let range = range(least.map(as_float), greatest.map(as_float));
+            let state = if count == 0 { "is empty".to_owned() } else { format!("has {count} {what}") };
+            self.error(OUT_OF_BOUNDS, path, at, format!("{state}: write {range} {what}"));
+        }
+    }
+}
+
+/// What a schema asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Wanted {
+    Object,
+    Array,
+    Text,
+    Integer,
+    Number,
+    Bool,
+    IntOrText,
+    Anything,
+}
+
+impl Wanted {
+    fn of(schema: &Json) -> Self {
+        let flag = |name: &str| schema.get(name) == Some(&Json::Bool(true));
+        if flag("x-kubernetes-int-or-string") {
+            return Self::IntOrText;
+        }
+        if flag("x-kubernetes-preserve-unknown-fields") {
+            return Self::Anything;
+        }
+        match schema.get("type").and_then(Json::as_str) {
+            Some("object") => Self::Object,
+            Some("array") => Self::Array,
+            Some("string") => Self::Text,
+            Some("integer") => Self::Integer,
+            Some("number") => Self::Number,
+            Some("boolean") => Self::Bool,
+            _ => Self::Anything,
+        }
+    }
+
+    fn accepts(self, value: &Value) -> bool {
+        match self {
+            Self::Object => matches!(value, Value::Map(_)),
+            Self::Array => matches!(value, Value::List(_)),
+            Self::Text => matches!(value, Value::Text(_)),
+            Self::Integer => matches!(value, Value::Number(n) if !n.is_f64()),
+            Self::Number => matches!(value, Value::Number(_)),
+            Self::Bool => matches!(value, Value::Bool(_)),
+            Self::IntOrText => matches!(value, Value::Text(_)) || Self::Integer.accepts(value),
+            Self::Anything => true,
+        }
+    }
+
+    fn noun(self) -> &'static str {
+        match self {
+            Self::Object => "a mapping",
+            Self::Array => "a list, each element after `- `",
+            Self::Text => "a text",
+            Self::Integer => "a whole number",
+            Self::Number => "a number",
+            Self::Bool => "true or false",
+            Self::IntOrText => "a whole number or a text",
+            Self::Anything => "a value",
+        }
+    }
+}
+
+/// What is wrong with the type of a value, and how it should look.
+fn wrong_type(value: &Value, wanted: Wanted) -> String {
+    let (found, example) = match value {
+        Value::Null => ("is null".to_owned(), None),
+        Value::Bool(b) => (format!("is {b}, a boolean"), Some(b.to_string())),
+        Value::Number(n) => (format!("is {n}, a number"), Some(n.to_string())),
+        Value::Text(t) => (format!("is {}, a text", quoted(t)), Some(t.clone())),
+        Value::List(_) => ("is a list".to_owned(), None),
+        Value::Map(_) => ("is a mapping".to_owned(), None),
+    };
+    let example = example.and_then(|e| match wanted {
+        Wanted::Text | Wanted::IntOrText => Some(format!(", in quotes: {}", quoted(&e))),
+        Wanted::Integer => e.parse::<i64>().ok().map(|n| format!(", without quotes: {n}")),
+        Wanted::Number => e.parse::<f64>().ok().map(|n| format!(", without quotes: {n}")),
+        Wanted::Bool => e.parse::<bool>().ok().map(|b| format!(", without quotes: {b}")),
+        Wanted::Object | Wanted::Array | Wanted::Anything => None,
+    });
+    format!("{found}: write {}{}", wanted.noun(), example.unwrap_or_default())
+}
+
+/// Type and first sentence of a property, as advice on what to write.
+fn described(property: &Json) -> String {
+    let noun = Wanted::of(property).noun();
+    let text = property.get("description").and_then(Json::as_str).unwrap_or_default();
+    let first = text.lines().next().unwrap_or_default().split(". ").next().unwrap_or_default().trim_end_matches('.');
+    if first.is_empty() { noun.to_owned() } else { format!("{noun} ({first})") }
+}
+
+/// What a pattern means, for people; the pattern itself where it has no name yet.
+fn form_of(pattern: &str) -> String {
+    match pattern {
+        NAME_PATTERN => "lower-case letters, digits, '-' or '.', with a letter or digit at both ends".to_owned(),
+        LABEL_PATTERN => "lower-case letters, digits or '-', with a letter or digit at both ends".to_owned(),
+        other => format!("a text that matches {other}"),
+    }
+}
+
+/// Names of objects (DNS-1123 subdomain).
+const NAME_PATTERN: &str = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$";
+/// Names of namespaces (DNS-1123 label).
+const LABEL_PATTERN: &str = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$";
+
+/// The schema of `metadata`, which the API server knows by itself and no definition spells out.
+pub(crate) fn metadata_schema() -> Json {
+    let text = || serde_json::json!({ "type": "string" });
+    let texts = || serde_json::json!({ "type": "object", "additionalProperties": { "type": "string" } });
+    let anything = || serde_json::json!({ "x-kubernetes-preserve-unknown-fields": true });
+    let time = || serde_json::json!({ "type": "string", "format": "date-time" });
+    serde_json::json!({
+        "type": "object",
+        "required": ["name"],
+        "properties": {
+            "name": { "type": "string", "description": "Name of the node.", "maxLength": 253, "pattern": NAME_PATTERN },
+            "namespace": { "type": "string", "maxLength": 63, "pattern": LABEL_PATTERN },
+            "labels": texts(), "annotations": texts(),
+            "generation": { "type": "integer" }, "uid": text(), "resourceVersion": text(), "generateName": text(),
+            "finalizers": { "type": "array", "items": text() },
+            "ownerReferences": anything(), "managedFields": anything(), "selfLink": text(),
+            "creationTimestamp": time(), "deletionTimestamp": time(), "deletionGracePeriodSeconds": { "type": "integer" },
+        }
+    })
+}
+
+/// `least` to `greatest` in words.
+fn range(least: Option<f64>, greatest: Option<f64>) -> String {
+    match (least, greatest) {
+        (Some(least), Some(greatest)) => format!("from {least} to {greatest}"),
+        (Some(least), None) => format!("at least {least}"),
+        (None, Some(greatest)) => format!("at most {greatest}"),
+        (None, None) => String::new(),
+    }
+}
+
+/// The value as it stands, with nothing dropped but nulls of mappings.
+pub(crate) fn plain(node: &Node) -> Json {
+    match &node.value {
+        Value::Null => Json::Null,
+        Value::Bool(b) => Json::Bool(*b),
+        Value::Number(n) => Json::Number(n.clone()),
+        Value::Text(t) => Json::String(t.clone()),
+        Value::List(elements) => elements.iter().map(plain).collect(),
+        Value::Map(entries) => entries.iter().map(|entry| (entry.key.clone(), plain(&entry.node))).collect(),
+    }
+}
+
+fn dotted(path: &str, name: &str) -> String {
+    if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") }
+}
+
+fn keyed(path: &str, key: &str) -> String {
+    format!("{path}[{key}]")
+}
+
+/// A text in quotes, cut where it gets long.
+fn quoted(text: &str) -> String {
+    const SHOWN_MAX: usize = 60;
+    let mut short: String = text.chars().take(SHOWN_MAX).collect();
+    if short.len() < text.len() {
+        short.push('…');
+    }
+    format!("{short:?}")
+}
