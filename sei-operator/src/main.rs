@@ -1,8 +1,9 @@
-//! The program `sei-operator`. What it can do stands in [`cli`].
+//! The program `sei-operator`. What it can do stands in [`cli`]; [`run`] is the operator itself.
 
 mod cli;
 mod input;
 mod output;
+mod run;
 
 use std::process::ExitCode;
 

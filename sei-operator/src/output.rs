@@ -85,14 +85,16 @@ pub(crate) fn json(value: &impl Serialize) -> io::Result<String> {
     Ok(text)
 }
 
-/// Values as YAML documents, each after `---`. The only place that writes YAML.
+/// Values as YAML documents, with `---` between them. The only place that writes YAML.
 ///
 /// # Errors
 /// When a value has no YAML form.
 pub(crate) fn yaml<T: Serialize>(values: impl IntoIterator<Item = T>) -> io::Result<String> {
     let mut text = String::new();
     for value in values {
-        text += "---\n";
+        if !text.is_empty() {
+            text += "---\n";
+        }
         text += &serde_yaml::to_string(&value).map_err(io::Error::other)?;
     }
     Ok(text)

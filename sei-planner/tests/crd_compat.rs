@@ -26,28 +26,12 @@ const DIFFERENCES: &[(&str, &str, &str)] = &[
     ("spec.sidecar.tls", "no longer required: secretName", TLS),
     ("spec.sidecar.tls", "new property issuerName", TLS),
     ("spec.sidecar.tls", "new property issuerKind", TLS),
-    (
-        "spec.sidecar.tls",
-        "new rule has(self.secretName) != has(self.issuerName)",
-        TLS,
-    ),
-    (
-        "spec.sidecar.tls",
-        "new rule !has(self.issuerKind) || has(self.issuerName)",
-        TLS,
-    ),
-    (
-        "spec.dataVolume",
-        "new property retainOnDelete",
-        "a node's volume may outlive the node",
-    ),
+    ("spec.sidecar.tls", "new rule has(self.secretName) != has(self.issuerName)", TLS),
+    ("spec.sidecar.tls", "new rule !has(self.issuerKind) || has(self.issuerName)", TLS),
+    ("spec.dataVolume", "new property retainOnDelete", "a node's volume may outlive the node"),
     ("status", "new property applied", RECORD),
     ("status", "new property currentSidecarTLS", RECORD),
-    (
-        "status",
-        "new property importedPVCs",
-        "a claim that was ever imported is never deleted",
-    ),
+    ("status", "new property importedPVCs", "a claim that was ever imported is never deleted"),
     ("status", "new property nodeKeyMountedSecret", RECORD),
     ("status", "new property observedMode", RECORD),
     ("status", "new property signingKeyMountedSecret", RECORD),
@@ -58,22 +42,10 @@ const DIFFERENCES: &[(&str, &str, &str)] = &[
     ("status.plan", "new property failures", RETRY),
     ("status.plan", "new property retryAt", RETRY),
     ("status.plan", "new property retryToken", RETRY),
-    (
-        "status.plan.tasks[].status",
-        "new value \"Running\"",
-        "submitted and not finished is told from not begun",
-    ),
+    ("status.plan.tasks[].status", "new value \"Running\"", "submitted and not finished is told from not begun"),
     ("status.plan.tasks[]", "new property notBefore", RETRY),
-    (
-        "status.plan.tasks[]",
-        "new property waitingFor",
-        "every waiting task says what it waits for",
-    ),
-    (
-        "status.plan.tasks[]",
-        "new property waitingSince",
-        "every waiting task says since when it waits",
-    ),
+    ("status.plan.tasks[]", "new property waitingFor", "every waiting task says what it waits for"),
+    ("status.plan.tasks[]", "new property waitingSince", "every waiting task says since when it waits"),
 ];
 const TLS: &str = "certificates may also come from an issuer, and those are free to change";
 const RECORD: &str = "what was really applied is recorded, so that an edit is noticed";
@@ -85,9 +57,7 @@ fn the_schema_differs_only_as_intended() {
     let (theirs, ours) = (yaml(&fixture("compat/seinodes.go.yaml")), ours());
     let mut found = BTreeSet::new();
     compare("", schema_of(&theirs), schema_of(&ours), &mut found);
-    let intended = DIFFERENCES
-        .iter()
-        .map(|(path, what, _)| format!("{path}: {what}"));
+    let intended = DIFFERENCES.iter().map(|(path, what, _)| format!("{path}: {what}"));
     let intended: BTreeSet<_> = intended.collect();
     let surprises: Vec<_> = found.difference(&intended).collect();
     let vanished: Vec<_> = intended.difference(&found).collect();
@@ -163,10 +133,7 @@ fn compare(path: &str, old: &Value, new: &Value, found: &mut BTreeSet<String>) {
     let keywords: BTreeSet<_> = old.keys().chain(new.keys()).collect();
     for keyword in keywords {
         let absent = Value::Null;
-        let (a, b) = (
-            old.get(keyword).unwrap_or(&absent),
-            new.get(keyword).unwrap_or(&absent),
-        );
+        let (a, b) = (old.get(keyword).unwrap_or(&absent), new.get(keyword).unwrap_or(&absent));
         match keyword.as_str() {
             "description" => {}
             "properties" => compare_properties(path, a, b, found),
@@ -174,13 +141,7 @@ fn compare(path: &str, old: &Value, new: &Value, found: &mut BTreeSet<String>) {
             "additionalProperties" if a.is_object() && b.is_object() => {
                 compare(&format!("{path}{{}}"), a, b, found);
             }
-            "required" => compare_lists(
-                path,
-                ["no longer required:", "newly required:"],
-                a,
-                b,
-                found,
-            ),
+            "required" => compare_lists(path, ["no longer required:", "newly required:"], a, b, found),
             "enum" => compare_lists(path, ["lost value", "new value"], a, b, found),
             "x-kubernetes-validations" => compare_rules(path, a, b, found),
             _ if a == b => {}
@@ -193,10 +154,7 @@ fn compare(path: &str, old: &Value, new: &Value, found: &mut BTreeSet<String>) {
 
 fn compare_properties(path: &str, old: &Value, new: &Value, found: &mut BTreeSet<String>) {
     let none = serde_json::Map::new();
-    let (old, new) = (
-        old.as_object().unwrap_or(&none),
-        new.as_object().unwrap_or(&none),
-    );
+    let (old, new) = (old.as_object().unwrap_or(&none), new.as_object().unwrap_or(&none));
     for name in old.keys().chain(new.keys()) {
         match (old.get(name), new.get(name)) {
             (Some(a), Some(b)) => {
@@ -214,13 +172,7 @@ fn compare_properties(path: &str, old: &Value, new: &Value, found: &mut BTreeSet
 }
 
 /// The order of required names and of enum values means nothing.
-fn compare_lists(
-    path: &str,
-    words: [&str; 2],
-    old: &Value,
-    new: &Value,
-    found: &mut BTreeSet<String>,
-) {
+fn compare_lists(path: &str, words: [&str; 2], old: &Value, new: &Value, found: &mut BTreeSet<String>) {
     let set = |list: &Value| -> BTreeMap<String, ()> {
         let items = list.as_array().into_iter().flatten();
         items.map(|i| (bare(i, words[0]), ())).collect()
@@ -244,9 +196,7 @@ fn bare(item: &Value, word: &str) -> String {
 fn compare_rules(path: &str, old: &Value, new: &Value, found: &mut BTreeSet<String>) {
     let rules = |list: &Value| -> Vec<String> {
         let rules = list.as_array().into_iter().flatten();
-        rules
-            .map(|r| r["rule"].as_str().unwrap().to_owned())
-            .collect()
+        rules.map(|r| r["rule"].as_str().unwrap().to_owned()).collect()
     };
     for rule in new.as_array().into_iter().flatten() {
         let keys: Vec<_> = rule.as_object().unwrap().keys().collect();

@@ -58,13 +58,7 @@ fn spelled_for_library(schema: &Value) -> Value {
 fn violations(schema: &Value, object: &Value, old: Option<&Value>) -> Vec<Violation> {
     let mut found = Vec::new();
     let properties = &schema["properties"];
-    check(
-        &properties["spec"],
-        &object["spec"],
-        "spec",
-        "spec",
-        &mut found,
-    );
+    check(&properties["spec"], &object["spec"], "spec", "spec", &mut found);
     let rules = Validator::new().validate(&spelled_for_library(schema), object, old);
     for error in rules.err().into_iter().flatten() {
         let path = schema_path(&error.field_path);
@@ -81,9 +75,7 @@ fn violations(schema: &Value, object: &Value, old: Option<&Value>) -> Vec<Violat
 fn schema_path(path: &str) -> String {
     let mut parts = path.split('[');
     let first = parts.next().unwrap().to_owned();
-    parts.fold(first, |sofar, part| {
-        sofar + "[" + part.trim_start_matches(|c: char| c.is_ascii_digit())
-    })
+    parts.fold(first, |sofar, part| sofar + "[" + part.trim_start_matches(|c: char| c.is_ascii_digit()))
 }
 
 #[test]
@@ -110,22 +102,14 @@ fn every_rule_and_bound_of_the_spec_has_a_case() {
     let schema = schema_of(&ours);
     let mut missing = bounds_of("spec", &schema["properties"]["spec"]);
     let total = missing.len();
-    assert!(
-        total > 90,
-        "only {total} bounds: did the walk lose its way?"
-    );
+    assert!(total > 90, "only {total} bounds: did the walk lose its way?");
     for case in cases() {
         let bad = violations(schema, &case.bad, case.old.as_ref());
         for violation in bad.iter().filter(|v| v.message.contains(&case.message)) {
             missing.remove(&violation.bound);
         }
     }
-    assert_eq!(
-        missing,
-        BTreeSet::new(),
-        "{} of {total} have no case",
-        missing.len()
-    );
+    assert_eq!(missing, BTreeSet::new(), "{} of {total} have no case", missing.len());
 }
 
 #[test]

@@ -1,9 +1,11 @@
 //! Executes the plans of `sei-planner`: behind traits, on a real cluster or in a simulated world.
 //!
-//! [`world`] holds the traits, [`reconcile`] the pipeline that runs on them.
+//! [`world`] holds the traits and [`reconcile`] the pipeline that runs on them; [`kube`] and [`http`] are the real world.
 
 mod delete;
 mod execute;
+pub mod http;
+pub mod kube;
 mod memory;
 mod observe;
 pub mod reconcile;

@@ -7,6 +7,7 @@ mod explain;
 mod plan;
 mod platform;
 mod render;
+mod run;
 mod table;
 
 use std::io;
@@ -46,14 +47,16 @@ enum Command {
     Render(render::Args),
     Crds(crds::Args),
     Explain(explain::Args),
+    Run(crate::run::RunArgs),
 }
 
-fn dispatch(command: &Command) -> io::Result<Exit> {
+fn dispatch(command: Command) -> io::Result<Exit> {
     match command {
-        Command::Plan(args) => plan::run(args),
-        Command::Render(args) => render::run(args),
-        Command::Crds(args) => crds::run(args),
-        Command::Explain(args) => explain::run(args),
+        Command::Plan(args) => plan::run(&args),
+        Command::Render(args) => render::run(&args),
+        Command::Crds(args) => crds::run(&args),
+        Command::Explain(args) => explain::run(&args),
+        Command::Run(args) => run::run(args),
     }
 }
 
@@ -67,7 +70,7 @@ pub(crate) fn main() -> ExitCode {
             return if error.use_stderr() { Exit::Error.into() } else { Exit::Done.into() };
         }
     };
-    let exit = dispatch(&cli.command).unwrap_or_else(|error| {
+    let exit = dispatch(cli.command).unwrap_or_else(|error| {
         output::chatter(&format!("{}: {error}\n", Paint::stderr().red("error")));
         Exit::Error
     });

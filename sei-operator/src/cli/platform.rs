@@ -10,11 +10,24 @@ use crate::input::diagnostics::PLATFORM_SETTING;
 use crate::input::sources::text_of;
 use crate::output::{self, Paint};
 
-/// The platform, or nothing after everything that is wrong with it was reported on stderr.
+/// The platform of the file, else of the environment, else the demo platform; nothing after everything that is wrong
+/// with it was reported on stderr.
 pub(super) fn load(file: Option<&Path>) -> Option<Platform> {
+    if file.is_some() || !environment().is_empty() {
+        return load_own(file);
+    }
+    let note = Paint::stderr().blue("note");
+    output::chatter(&format!(
+        "{note}: no platform settings: using the demo platform; name yours with --platform FILE\n"
+    ));
+    Some(Platform::demo())
+}
+
+/// The platform of the file, else of the environment.
+pub(super) fn load_own(file: Option<&Path>) -> Option<Platform> {
     match file {
         Some(file) => from_file(file),
-        None => from_environment(),
+        None => typed(&environment(), "environment: "),
     }
 }
 
@@ -28,18 +41,10 @@ fn from_file(path: &Path) -> Option<Platform> {
     typed(&settings, &format!("{name}: "))
 }
 
-fn from_environment() -> Option<Platform> {
+/// The variables of the platform that are set.
+fn environment() -> BTreeMap<String, String> {
     let value = |name: &str| std::env::var(name).ok();
-    let set = Platform::VARIABLES.iter().filter_map(|v| Some((v.name.to_owned(), value(v.name)?)));
-    let settings: BTreeMap<String, String> = set.collect();
-    if settings.is_empty() {
-        let note = Paint::stderr().blue("note");
-        output::chatter(&format!(
-            "{note}: no platform settings: using the demo platform; name yours with --platform FILE\n"
-        ));
-        return Some(Platform::demo());
-    }
-    typed(&settings, "environment: ")
+    Platform::VARIABLES.iter().filter_map(|v| Some((v.name.to_owned(), value(v.name)?))).collect()
 }
 
 fn typed(settings: &BTreeMap<String, String>, origin: &str) -> Option<Platform> {

@@ -82,10 +82,7 @@ fn accept_quantity(node: &mut JSONSchemaProps) {
     if node.x_kubernetes_int_or_string != Some(true) {
         return;
     }
-    let of_type = |name: &str| JSONSchemaProps {
-        type_: Some(name.to_owned()),
-        ..JSONSchemaProps::default()
-    };
+    let of_type = |name: &str| JSONSchemaProps { type_: Some(name.to_owned()), ..JSONSchemaProps::default() };
     node.any_of = Some(vec![of_type("integer"), of_type("string")]);
     node.pattern = Some(QUANTITY_PATTERN.to_owned());
     node.description = None;
@@ -94,15 +91,9 @@ fn accept_quantity(node: &mut JSONSchemaProps) {
 /// Kubernetes' own texts on resources are pages long and speak of pods; ours are short.
 fn finish_resources(resources: &mut JSONSchemaProps) {
     const TEXTS: [(&[&str], &str); 3] = [
-        (
-            &["claims"],
-            "Claims of dynamic resources that the container uses.",
-        ),
+        (&["claims"], "Claims of dynamic resources that the container uses."),
         (&["limits"], "Greatest amount of each resource."),
-        (
-            &["requests"],
-            "Amount of each resource that is set aside for the container.",
-        ),
+        (&["requests"], "Amount of each resource that is set aside for the container."),
     ];
     for (path, text) in TEXTS {
         if let Some(node) = at(resources, path) {
@@ -116,16 +107,8 @@ fn finish_resources(resources: &mut JSONSchemaProps) {
     claims.x_kubernetes_list_map_keys = Some(vec!["name".to_owned()]);
     if let Some(JSONSchemaPropsOrArray::Schema(claim)) = &mut claims.items {
         claim.description = Some("One claim.".to_owned());
-        describe(
-            claim,
-            "name",
-            "Name of an entry in the pod's list of claims.",
-        );
-        describe(
-            claim,
-            "request",
-            "Request of that claim; all of them when empty.",
-        );
+        describe(claim, "name", "Name of an entry in the pod's list of claims.");
+        describe(claim, "request", "Request of that claim; all of them when empty.");
     }
 }
 
@@ -175,17 +158,12 @@ fn walk(node: &mut JSONSchemaProps, visit: &mut dyn FnMut(&mut JSONSchemaProps))
 }
 
 /// Bounds are whole numbers below 2^53, which a float holds exactly.
-#[allow(
-    clippy::cast_possible_truncation,
-    reason = "checked to be whole and small"
-)]
+#[allow(clippy::cast_possible_truncation, reason = "checked to be whole and small")]
 fn whole_numbers_as_integers(value: &mut Value) {
     const EXACT_MAX: f64 = 9_007_199_254_740_992.0;
     match value {
         Value::Number(number) if number.is_f64() => {
-            let whole = number
-                .as_f64()
-                .filter(|f| f.fract() == 0.0 && f.abs() < EXACT_MAX);
+            let whole = number.as_f64().filter(|f| f.fract() == 0.0 && f.abs() < EXACT_MAX);
             if let Some(whole) = whole {
                 *number = Number::from(whole as i64);
             }

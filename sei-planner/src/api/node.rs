@@ -36,11 +36,7 @@ const TLS_SECRET_IS_FIXED: &str = "\
     derive = "PartialEq",
     doc = "One Sei node: its pod, its data volume and its plan.",
     printcolumn(name = "Phase", type_ = "string", json_path = ".status.phase"),
-    printcolumn(
-        name = "Age",
-        type_ = "date",
-        json_path = ".metadata.creationTimestamp"
-    )
+    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
 )]
 #[cfg_attr(test, kube(cel))]
 #[serde(rename_all = "camelCase")]

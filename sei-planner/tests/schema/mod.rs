@@ -8,9 +8,7 @@ use serde_json::Value;
 
 /// A path below `fixtures/` of the repository.
 pub(crate) fn fixture(path: &str) -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
-        .join("../fixtures")
-        .join(path)
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../fixtures").join(path)
 }
 
 /// The YAML file at a path.

@@ -64,29 +64,16 @@ pub(crate) fn bounds_of(path: &str, schema: &Value) -> BTreeSet<String> {
             bound if BOUNDS.contains(&bound) => {
                 found.insert(format!("{path} {bound}"));
             }
-            other => assert!(
-                OTHER_KEYWORDS.contains(&other),
-                "{path}: this test does not know the keyword {other}"
-            ),
+            other => assert!(OTHER_KEYWORDS.contains(&other), "{path}: this test does not know the keyword {other}"),
         }
     }
     found
 }
 
 /// Checks a value against a schema, rules aside. `path` is that of the value, `bound` that of the schema.
-pub(crate) fn check(
-    schema: &Value,
-    value: &Value,
-    path: &str,
-    bound: &str,
-    out: &mut Vec<Violation>,
-) {
+pub(crate) fn check(schema: &Value, value: &Value, path: &str, bound: &str, out: &mut Vec<Violation>) {
     if !type_fits(schema, value) {
-        note(
-            out,
-            format!("{bound} type"),
-            format!("{path}: Invalid value"),
-        );
+        note(out, format!("{bound} type"), format!("{path}: Invalid value"));
         return;
     }
     check_enum(schema, value, path, bound, out);
@@ -97,8 +84,7 @@ pub(crate) fn check(
         Value::Number(number) => {
             let minimum = schema["minimum"].as_f64().unwrap_or(f64::MIN);
             if number.as_f64().unwrap() < minimum {
-                let message =
-                    format!("{path} in body should be greater than or equal to {minimum}");
+                let message = format!("{path} in body should be greater than or equal to {minimum}");
                 note(out, format!("{bound} minimum"), message);
             }
         }
@@ -125,25 +111,12 @@ fn type_fits(schema: &Value, value: &Value) -> bool {
 }
 
 fn check_enum(schema: &Value, value: &Value, path: &str, bound: &str, out: &mut Vec<Violation>) {
-    if schema["enum"]
-        .as_array()
-        .is_some_and(|e| !e.contains(value))
-    {
-        note(
-            out,
-            format!("{bound} enum"),
-            format!("{path}: Unsupported value: {value}"),
-        );
+    if schema["enum"].as_array().is_some_and(|e| !e.contains(value)) {
+        note(out, format!("{bound} enum"), format!("{path}: Unsupported value: {value}"));
     }
 }
 
-fn check_object(
-    schema: &Value,
-    fields: &Map<String, Value>,
-    path: &str,
-    bound: &str,
-    out: &mut Vec<Violation>,
-) {
+fn check_object(schema: &Value, fields: &Map<String, Value>, path: &str, bound: &str, out: &mut Vec<Violation>) {
     for name in schema["required"].as_array().into_iter().flatten() {
         let name = name.as_str().unwrap();
         if !fields.contains_key(name) {
@@ -163,11 +136,7 @@ fn check_object(
             check(values, value, &inner, &format!("{bound}{{}}"), out);
         } else {
             // The API server drops such a field and goes on; in a fixture it is a slip of the pen.
-            note(
-                out,
-                format!("{bound} unknown field"),
-                format!("{inner}: unknown field"),
-            );
+            note(out, format!("{bound} unknown field"), format!("{inner}: unknown field"));
         }
     }
 }
@@ -179,11 +148,7 @@ fn check_array(schema: &Value, items: &[Value], path: &str, bound: &str, out: &m
         note(out, format!("{bound} minItems"), message);
     }
     if count > schema["maxItems"].as_u64().unwrap_or(u64::MAX) {
-        note(
-            out,
-            format!("{bound} maxItems"),
-            format!("{path}: Too many: {count}"),
-        );
+        note(out, format!("{bound} maxItems"), format!("{path}: Too many: {count}"));
     }
     let mut keys = BTreeSet::new();
     for (i, item) in items.iter().enumerate() {
@@ -192,10 +157,7 @@ fn check_array(schema: &Value, items: &[Value], path: &str, bound: &str, out: &m
         let Some(names) = schema["x-kubernetes-list-map-keys"].as_array() else {
             continue;
         };
-        let key: Vec<_> = names
-            .iter()
-            .map(|n| item[n.as_str().unwrap()].to_string())
-            .collect();
+        let key: Vec<_> = names.iter().map(|n| item[n.as_str().unwrap()].to_string()).collect();
         if !keys.insert(key) {
             let message = format!("{inner}: Duplicate value");
             note(out, format!("{bound} x-kubernetes-list-map-keys"), message);
@@ -210,11 +172,7 @@ fn check_text(schema: &Value, text: &str, path: &str, bound: &str, out: &mut Vec
         note(out, format!("{bound} minLength"), message);
     }
     if length > schema["maxLength"].as_u64().unwrap_or(u64::MAX) {
-        note(
-            out,
-            format!("{bound} maxLength"),
-            format!("{path}: Too long"),
-        );
+        note(out, format!("{bound} maxLength"), format!("{path}: Too long"));
     }
     if let Some(pattern) = schema["pattern"].as_str()
         && !Regex::new(pattern).unwrap().is_match(text)

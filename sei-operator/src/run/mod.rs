@@ -1,0 +1,205 @@
+//! `sei-operator run`: watches SeiNodes and what belongs to them, and reconciles each when something changed.
+
+mod views;
+mod watch;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use clap::Args;
+use futures::StreamExt;
+use http::Uri;
+use kube::config::{KubeConfigOptions, Kubeconfig};
+use kube::core::DynamicObject;
+use kube::runtime::controller::{Action, Config as ControllerConfig};
+use kube::{Client, Config, ResourceExt};
+use sei_planner::api::Time;
+use sei_planner::names::NodeKey;
+use sei_planner::platform::Platform;
+use sei_tasks::Memory;
+use sei_tasks::http::HttpSidecar;
+use sei_tasks::kube::KubeCluster;
+use sei_tasks::reconcile::{LookAgain, World, reconcile_node};
+use sei_tasks::world::{Clock, ClusterError};
+use thiserror::Error;
+
+use self::views::WatchedViews;
+
+/// First pause after a reconcile that failed, doubled with each further one.
+const BACKOFF_SECONDS: u64 = 5;
+/// Longest pause after a reconcile that failed.
+const BACKOFF_SECONDS_MAX: u64 = 60;
+
+/// Runs the operator against a cluster until SIGTERM or Ctrl-C.
+#[derive(Args, Debug)]
+#[command(
+    after_help = "The cluster comes from --kubeconfig, else $KUBECONFIG or ~/.kube/config, else the pod this runs in.\n\
+    The platform settings come from --platform, else from the environment (SEI_*).\n\n\
+    Examples:\n  sei-operator run --platform platform.env\n  sei-operator run --kubeconfig ~/.kube/dev --namespace nodes"
+)]
+pub(crate) struct RunArgs {
+    /// Kubeconfig file.
+    #[arg(long, value_name = "FILE")]
+    kubeconfig: Option<PathBuf>,
+    /// Context of the kubeconfig.
+    #[arg(long, value_name = "NAME")]
+    context: Option<String>,
+    /// Watch this namespace only.
+    #[arg(long, short, value_name = "NAME")]
+    namespace: Option<String>,
+    /// File of KEY=VALUE lines with the platform settings.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) platform: Option<PathBuf>,
+    /// Nodes reconciled at the same time.
+    #[arg(long, value_name = "N", default_value_t = 8)]
+    workers: u16,
+    /// Send every sidecar call here, with the node's own address in the Host header: for a port-forward, or a played fleet.
+    #[arg(long, value_name = "URL")]
+    sidecar_via: Option<Uri>,
+}
+
+/// Why the operator could not run.
+#[derive(Debug, Error)]
+pub(crate) enum RunError {
+    /// No usable cluster configuration.
+    #[error("no usable kubeconfig: {0}")]
+    Kubeconfig(String),
+    /// The client could not be made.
+    #[error("cannot talk to the cluster: {0}")]
+    Client(#[from] kube::Error),
+    /// Signals cannot be received.
+    #[error("cannot listen for signals: {0}")]
+    Signals(#[from] std::io::Error),
+    /// The address of `--sidecar-via` has no host.
+    #[error("--sidecar-via {0}: write a URL such as http://127.0.0.1:7777")]
+    SidecarVia(Uri),
+}
+
+/// Wall clock and random ids.
+struct SystemClock;
+
+impl Clock for SystemClock {
+    fn now(&self) -> Time {
+        Time::at(jiff::Timestamp::now())
+    }
+
+    fn fresh_plan_id(&self) -> String {
+        uuid::Uuid::new_v4().to_string()
+    }
+}
+
+/// What every reconcile shares.
+struct Shared {
+    world: World<KubeCluster<WatchedViews>, HttpSidecar, SystemClock>,
+    views: WatchedViews,
+    failures: Mutex<BTreeMap<NodeKey, u32>>,
+}
+
+/// Runs the operator until a signal asks it to stop; what is under way is finished first.
+///
+/// # Errors
+/// When there is no cluster to talk to.
+pub(crate) async fn run(args: RunArgs, platform: Platform) -> Result<(), RunError> {
+    if let Some(via) = args.sidecar_via.as_ref().filter(|via| via.authority().is_none()) {
+        return Err(RunError::SidecarVia(via.clone()));
+    }
+    let client = Client::try_from(cluster_config(&args).await?)?;
+    let (views, streams) = watch::watches(&client, args.namespace.as_deref());
+    let instance = std::env::var("POD_NAME").unwrap_or_else(|_| format!("sei-operator-{}", std::process::id()));
+    let cluster = KubeCluster::new(client, views.clone(), instance);
+    let world = World {
+        cluster,
+        sidecar: HttpSidecar::new(args.sidecar_via),
+        clock: SystemClock,
+        platform,
+        memory: Memory::default(),
+    };
+    let shared = Arc::new(Shared { world, views, failures: Mutex::default() });
+    let stop = stop_signal()?;
+    tracing::info!(workers = args.workers, namespace = args.namespace.as_deref().unwrap_or("*"), "operator started");
+    streams
+        .controller()
+        .with_config(ControllerConfig::default().concurrency(args.workers.max(1)))
+        .graceful_shutdown_on(stop)
+        .run(reconcile, after_error, shared)
+        .for_each(|result| async move {
+            if let Err(kube::runtime::controller::Error::QueueError(error)) = result {
+                tracing::warn!(%error, "watch interrupted");
+            }
+        })
+        .await;
+    tracing::info!("operator stopped");
+    Ok(())
+}
+
+async fn reconcile(object: Arc<DynamicObject>, shared: Arc<Shared>) -> Result<Action, ClusterError> {
+    shared.views.synced().await;
+    let key = key_of(&object);
+    let look_again = reconcile_node(&shared.world, &key).await?;
+    shared.with_failures(|failures| failures.remove(&key));
+    tracing::debug!(node = %key, again = ?look_again.at, "reconciled");
+    Ok(action(look_again, shared.world.clock.now()))
+}
+
+/// Errors of one node back off on their own and stop nobody else.
+fn after_error(object: Arc<DynamicObject>, error: &ClusterError, shared: Arc<Shared>) -> Action {
+    let key = key_of(&object);
+    let failures = shared.with_failures(|all| {
+        let count = all.entry(key.clone()).or_default();
+        *count = count.saturating_add(1);
+        *count
+    });
+    let conflict = matches!(error, ClusterError::Conflict(_));
+    let pause = match conflict {
+        // Somebody wrote in between: the watch brings the newer version within moments.
+        true if failures == 1 => Duration::from_millis(500),
+        true | false => Duration::from_secs((BACKOFF_SECONDS << (failures - 1).min(6)).min(BACKOFF_SECONDS_MAX)),
+    };
+    tracing::warn!(node = %key, %error, pause_seconds = pause.as_secs(), "reconcile failed");
+    Action::requeue(pause)
+}
+
+impl Shared {
+    fn with_failures<T>(&self, act: impl FnOnce(&mut BTreeMap<NodeKey, u32>) -> T) -> T {
+        act(&mut self.failures.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+fn key_of(object: &DynamicObject) -> NodeKey {
+    NodeKey::new(object.namespace().unwrap_or_default(), object.name_any())
+}
+
+fn action(look_again: LookAgain, now: Time) -> Action {
+    match look_again.at {
+        None => Action::await_change(),
+        Some(at) => Action::requeue(Duration::from_secs(u64::try_from(at.seconds_since(now)).unwrap_or(0))),
+    }
+}
+
+async fn cluster_config(args: &RunArgs) -> Result<Config, RunError> {
+    let unusable = |error: &dyn std::fmt::Display| RunError::Kubeconfig(error.to_string());
+    let options = KubeConfigOptions { context: args.context.clone(), ..KubeConfigOptions::default() };
+    if let Some(file) = &args.kubeconfig {
+        let kubeconfig = Kubeconfig::read_from(file).map_err(|e| unusable(&format!("{}: {e}", file.display())))?;
+        return Config::from_custom_kubeconfig(kubeconfig, &options).await.map_err(|e| unusable(&e));
+    }
+    if args.context.is_some() {
+        return Config::from_kubeconfig(&options).await.map_err(|e| unusable(&e));
+    }
+    Config::infer().await.map_err(|e| unusable(&e))
+}
+
+fn stop_signal() -> std::io::Result<impl Future<Output = ()> + Send + Sync + 'static> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        tracing::info!("stopping: what is under way is finished first");
+    })
+}

@@ -1,0 +1,147 @@
+//! The watches: SeiNodes, what they own (as metadata), and their pods.
+
+use std::fmt::Debug;
+
+use futures::stream::{BoxStream, StreamExt};
+use k8s_openapi::api::apps::v1::StatefulSet;
+use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Pod, Service};
+use kube::core::{ApiResource, DynamicObject, NamespaceResourceScope, PartialObjectMeta, Resource};
+use kube::runtime::controller::Controller;
+use kube::runtime::reflector::{self, ObjectRef, Store};
+use kube::runtime::utils::predicates;
+use kube::runtime::{Predicate, WatchStreamExt, watcher};
+use kube::{Api, Client, ResourceExt};
+use sei_planner::api::{GROUP, KIND};
+use sei_planner::manifests::NODE_LABEL;
+use serde::de::DeserializeOwned;
+
+use super::views::WatchedViews;
+
+type Touched<K> = BoxStream<'static, Result<K, watcher::Error>>;
+
+/// The streams that trigger reconciles; they also fill the views.
+pub(super) struct Streams {
+    resource: ApiResource,
+    nodes: (Touched<DynamicObject>, Store<DynamicObject>),
+    statefulsets: Touched<PartialObjectMeta<StatefulSet>>,
+    services: Touched<PartialObjectMeta<Service>>,
+    claims: Touched<PartialObjectMeta<PersistentVolumeClaim>>,
+    pods: Touched<Pod>,
+}
+
+impl Streams {
+    /// A controller that reconciles a SeiNode when it or something of it changes.
+    pub(super) fn controller(self) -> Controller<DynamicObject> {
+        let resource = self.resource.clone();
+        Controller::for_stream_with(self.nodes.0, self.nodes.1, self.resource)
+            .owns_stream(self.statefulsets)
+            .owns_stream(self.services)
+            .owns_stream(self.claims)
+            .watches_stream(self.pods, move |pod| node_of(&pod, &resource))
+    }
+}
+
+/// Starts nothing yet: the streams are polled by the controller.
+pub(super) fn watches(client: &Client, namespace: Option<&str>) -> (WatchedViews, Streams) {
+    let resource = node_resource();
+    let nodes = node_stream(client, namespace, &resource);
+    let (statefulsets, statefulset_stream) = metadata_stream(client, namespace);
+    let (services, service_stream) = metadata_stream(client, namespace);
+    let (claims, claim_stream) = metadata_stream(client, namespace);
+    let (pods, pod_stream) = pod_stream(client, namespace);
+    let views =
+        WatchedViews { resource: resource.clone(), nodes: nodes.1.clone(), statefulsets, services, claims, pods };
+    let streams = Streams {
+        resource,
+        nodes,
+        statefulsets: statefulset_stream,
+        services: service_stream,
+        claims: claim_stream,
+        pods: pod_stream,
+    };
+    (views, streams)
+}
+
+/// SeiNodes are watched as JSON: an object that this version cannot read must not stop the watch of all others.
+fn node_resource() -> ApiResource {
+    ApiResource {
+        group: GROUP.to_owned(),
+        version: "v1alpha1".to_owned(),
+        api_version: sei_planner::api::API_VERSION.to_owned(),
+        kind: KIND.to_owned(),
+        plural: "seinodes".to_owned(),
+    }
+}
+
+/// Our own status writes wake nobody (E5): only the spec, annotations, labels, finalizers and deletion do.
+fn node_stream(
+    client: &Client,
+    namespace: Option<&str>,
+    resource: &ApiResource,
+) -> (Touched<DynamicObject>, Store<DynamicObject>) {
+    let api = match namespace {
+        Some(namespace) => Api::namespaced_with(client.clone(), namespace, resource),
+        None => Api::all_with(client.clone(), resource),
+    };
+    let writer = reflector::store::Writer::new(resource.clone());
+    let store = writer.as_reader();
+    let touched = watcher(api, watcher::Config::default())
+        .default_backoff()
+        .modify(|node: &mut DynamicObject| node.managed_fields_mut().clear())
+        .reflect(writer)
+        .applied_objects()
+        .predicate_filter(
+            predicates::generation.combine(predicates::annotations).combine(predicates::finalizers),
+            Default::default(),
+        );
+    (touched.boxed(), store)
+}
+
+fn metadata_stream<K>(
+    client: &Client,
+    namespace: Option<&str>,
+) -> (Store<PartialObjectMeta<K>>, Touched<PartialObjectMeta<K>>)
+where
+    K: Resource<DynamicType = (), Scope = NamespaceResourceScope>
+        + Clone
+        + Debug
+        + DeserializeOwned
+        + Send
+        + Sync
+        + 'static,
+{
+    let (store, writer) = reflector::store();
+    let touched = watcher(api::<PartialObjectMeta<K>>(client, namespace), watcher::Config::default())
+        .default_backoff()
+        .modify(|object| object.managed_fields_mut().clear())
+        .reflect(writer)
+        .touched_objects();
+    (store, touched.boxed())
+}
+
+/// Pods of nodes, with their container states: what a plan waits for, and when a sidecar is worth asking.
+fn pod_stream(client: &Client, namespace: Option<&str>) -> (Store<Pod>, Touched<Pod>) {
+    let (store, writer) = reflector::store();
+    let touched = watcher(api::<Pod>(client, namespace), watcher::Config::default().labels(NODE_LABEL))
+        .default_backoff()
+        .modify(|pod| pod.managed_fields_mut().clear())
+        .reflect(writer)
+        .touched_objects();
+    (store, touched.boxed())
+}
+
+fn api<K>(client: &Client, namespace: Option<&str>) -> Api<K>
+where
+    K: Resource<DynamicType = (), Scope = NamespaceResourceScope>,
+{
+    match namespace {
+        Some(namespace) => Api::namespaced(client.clone(), namespace),
+        None => Api::all(client.clone()),
+    }
+}
+
+fn node_of(pod: &Pod, resource: &ApiResource) -> Option<ObjectRef<DynamicObject>> {
+    let name = pod.labels().get(NODE_LABEL)?;
+    let namespace = pod.namespace()?;
+    Some(ObjectRef::new_with(name, resource.clone()).within(&namespace))
+}

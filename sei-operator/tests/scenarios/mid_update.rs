@@ -1,0 +1,63 @@
+//! Things that happen in the middle of an image update. The kubelet stands still meanwhile, so that the deleted pod
+//! stays terminating: the middle lasts as long as the scenario wants. Every path must end with the *pod* on the
+//! image that the spec wants, and a status that says so.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::specs::{self, V1, V2, V3};
+use crate::support::control_plane::KubeletPause;
+use crate::support::place::Place;
+use crate::support::world::World;
+
+/// Long enough for the operator to act on what was just done.
+const MEANWHILE: Duration = Duration::from_secs(2);
+/// How long the end state is watched.
+const AFTERWARDS: Duration = Duration::from_secs(5);
+
+pub(crate) async fn second_edit(world: Arc<World>) {
+    let (place, pause) = in_the_middle(&world, "mid-second-edit").await;
+    place.edit("rpc-0", json!({"image": V3})).await;
+    ends_on(&place, pause, V3).await;
+}
+
+pub(crate) async fn revert(world: Arc<World>) {
+    let (place, pause) = in_the_middle(&world, "mid-revert").await;
+    place.edit("rpc-0", json!({"image": V1})).await;
+    ends_on(&place, pause, V1).await;
+}
+
+pub(crate) async fn operator_killed(world: Arc<World>) {
+    let (place, pause) = in_the_middle(&world, "mid-kill").await;
+    world.kill_operator().await;
+    world.ensure_operator().await;
+    ends_on(&place, pause, V2).await;
+}
+
+pub(crate) async fn operator_killed_and_reverted(world: Arc<World>) {
+    let (place, pause) = in_the_middle(&world, "mid-kill-revert").await;
+    world.kill_operator().await;
+    place.edit("rpc-0", json!({"image": V1})).await;
+    world.ensure_operator().await;
+    ends_on(&place, pause, V1).await;
+}
+
+/// A node whose update from V1 to V2 has deleted the old pod, which the kubelet does not let go.
+async fn in_the_middle(world: &Arc<World>, namespace: &str) -> (Place, KubeletPause) {
+    let place = world.served_place(namespace).await;
+    place.create("rpc-0", specs::from_genesis()).await;
+    place.until("rpc-0", "the node comes up", |view| view.settled_on(V1)).await;
+    let pause = world.pause_kubelet();
+    place.edit("rpc-0", json!({"image": V2})).await;
+    place.until("rpc-0", "the old pod is deleted", |view| view.pod_is_terminating()).await;
+    (place, pause)
+}
+
+async fn ends_on(place: &Place, pause: KubeletPause, image: &str) {
+    tokio::time::sleep(MEANWHILE).await;
+    drop(pause);
+    place.until("rpc-0", "the update ends", |view| view.settled_on(image)).await;
+    place.stays("rpc-0", AFTERWARDS, |view| view.settled_on(image)).await;
+}

@@ -1,0 +1,45 @@
+//! The scenarios: what a user does, and what must come of it. Black box through the API server.
+
+mod admission;
+mod bring_up;
+mod by_hand;
+mod cost;
+mod deletion;
+mod harness;
+mod image_update;
+mod mid_update;
+mod operator_process;
+mod specs;
+
+use crate::support::runner::Trial;
+
+/// In the order in which they run: first what needs no operator, the slow ones last.
+pub(crate) fn all() -> Vec<Trial> {
+    vec![
+        Trial::new("harness_pods_are_real_and_the_kubelet_can_stand_still", harness::pods),
+        Trial::new("harness_audit_log_counts_the_operator_only", harness::audit),
+        Trial::new("harness_sidecar_is_there_only_with_its_pod", harness::sidecar_follows_pod),
+        Trial::new("harness_sidecar_answers_as_documented", harness::sidecar_answers),
+        Trial::new("crd_rules", admission::crd_rules),
+        Trial::new("full_node_from_genesis", bring_up::from_genesis),
+        Trial::new("full_node_from_state_sync", bring_up::from_state_sync),
+        Trial::new("full_node_from_s3_snapshot", bring_up::from_s3),
+        Trial::new("sidecar_restart_is_marked_ready_again", bring_up::sidecar_restart),
+        Trial::new("failing_and_slow_sidecar_tasks_end_in_running", bring_up::failing_tasks),
+        Trial::new("one_refused_node_does_not_stop_others", bring_up::refused_beside_good),
+        Trial::new("image_update_replaces_the_pod_once", image_update::replaces_once),
+        Trial::new("mid_update_second_edit", mid_update::second_edit),
+        Trial::new("mid_update_revert", mid_update::revert),
+        Trial::new("mid_update_operator_killed", mid_update::operator_killed),
+        Trial::new("mid_update_operator_killed_and_reverted_meanwhile", mid_update::operator_killed_and_reverted),
+        Trial::new("deleted_stateful_set_comes_back", by_hand::stateful_set),
+        Trial::new("deleted_service_comes_back", by_hand::service),
+        Trial::new("deleted_pod_comes_back", by_hand::pod),
+        Trial::new("deletion_leaves_nothing", deletion::leaves_nothing),
+        Trial::new("deletion_keeps_a_retained_volume", deletion::keeps_retained_volume),
+        Trial::new("graceful_stop_and_quiet_restart", operator_process::graceful_stop),
+        Trial::new("cost_from_create_to_silence", cost::from_create_to_silence),
+        Trial::new("cost_of_a_settled_node", cost::settled),
+        Trial::new("sidecars_were_addressed_by_their_own_names", operator_process::no_stray_addresses),
+    ]
+}

@@ -1,0 +1,363 @@
+//! A real control plane without containers: etcd, kube-apiserver, kube-controller-manager, kube-scheduler, and kwok
+//! in the place of the kubelet. Free ports, a temporary directory, and nothing left behind.
+
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command};
+use std::time::{Duration, Instant};
+
+use k8s_openapi::api::core::v1::Node;
+use k8s_openapi::api::storage::v1::StorageClass;
+use kube::api::PostParams;
+use kube::config::{KubeConfigOptions, Kubeconfig};
+use kube::{Api, Client};
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use super::binaries;
+use super::certificates::Certificates;
+use super::process_group::{ProcessGroup, tail};
+
+/// Every user of the API server; all may do everything. `operator` is the only one in the audit log.
+const USERS: [&str; 5] = ["admin", "controllers", "scheduler", "kubelet", "operator"];
+/// Node pools and storage classes that `fixtures/platform/test.env` names.
+const POOLS: [&str; 2] = ["sei-node", "sei-archive"];
+const STORAGE_CLASSES: [&str; 3] = ["gp3-10k-750", "gp3", "gp3-archive"];
+const READY_DEADLINE: Duration = Duration::from_secs(90);
+/// Set to keep the logs, the audit log and the kubeconfigs after the run.
+const KEEP: &str = "SEI_CONTROL_PLANE_KEEP";
+
+/// A running control plane; dropping it ends every process of its group.
+pub(crate) struct ControlPlane {
+    // Dropped first: nobody writes to the directory any more when it is removed.
+    group: ProcessGroup,
+    dir: TempDir,
+    api_port: u16,
+    servers: Vec<(&'static str, Child)>,
+    kubelet: Pid,
+}
+
+impl ControlPlane {
+    /// Builds (once), starts, and waits until pods can be scheduled.
+    pub(crate) async fn start() -> Self {
+        let bin = binaries::directory();
+        let mut dir = tempfile::tempdir().expect("a temporary directory");
+        dir.disable_cleanup(std::env::var_os(KEEP).is_some());
+        let started = Instant::now();
+        let mut plane = Self::spawn_servers(&bin, dir);
+        let admin = plane.client("admin").await;
+        plane.wait_until_ready(&admin).await;
+        furnish(&admin).await;
+        println!("control plane up in {:.1} s: {}", started.elapsed().as_secs_f64(), plane.dir().display());
+        plane
+    }
+
+    fn spawn_servers(bin: &Path, dir: TempDir) -> Self {
+        let [api_port, etcd_port, peer_port] = free_ports();
+        let files = Files { dir: dir.path() };
+        let certificates = Certificates::create(dir.path());
+        files.write_all(api_port, &certificates, bin);
+        let group = ProcessGroup::new();
+        let start = |name: &'static str, arguments: Vec<String>| {
+            let log = dir.path().join(format!("{name}.log"));
+            (name, group.spawn(Command::new(bin.join(name)).args(arguments), &log))
+        };
+        let servers = vec![
+            start("etcd", files.etcd(etcd_port, peer_port)),
+            start("kube-apiserver", files.api_server(api_port, etcd_port, &certificates)),
+            start("kube-controller-manager", files.controllers(&certificates)),
+            start("kube-scheduler", files.scheduler()),
+            start("kwok", files.kubelet()),
+        ];
+        let kubelet = Pid::from_child(&servers.last().expect("five servers").1);
+        ControlPlane { group, dir, api_port, servers, kubelet }
+    }
+
+    /// The directory with `<user>.conf`, `audit.log` and `<server>.log`.
+    pub(crate) fn dir(&self) -> &Path {
+        self.dir.path()
+    }
+
+    /// Other processes of the run (the operator) join the servers' group, so that they cannot outlive it.
+    pub(crate) fn group(&self) -> &ProcessGroup {
+        &self.group
+    }
+
+    pub(crate) fn kubeconfig(&self, user: &str) -> PathBuf {
+        Files { dir: self.dir() }.kubeconfig(user)
+    }
+
+    pub(crate) async fn client(&self, user: &str) -> Client {
+        let file = Kubeconfig::read_from(self.kubeconfig(user)).expect("we wrote it");
+        let config = kube::Config::from_custom_kubeconfig(file, &KubeConfigOptions::default()).await;
+        Client::try_from(config.expect("a complete kubeconfig")).expect("a client")
+    }
+
+    /// Stops the played kubelet until the guard is dropped: deleted pods stay terminating, new pods stay pending.
+    pub(crate) fn pause_kubelet(&self) -> KubeletPause {
+        kill_process(self.kubelet, Signal::STOP).expect("kwok runs");
+        KubeletPause { kubelet: self.kubelet }
+    }
+
+    async fn wait_until_ready(&mut self, admin: &Client) {
+        let deadline = Instant::now() + READY_DEADLINE;
+        while !answers_ready(admin).await {
+            self.panic_if_one_died();
+            assert!(Instant::now() < deadline, "not ready on port {}:\n{}", self.api_port, self.log_tails());
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        self.panic_if_one_died();
+    }
+
+    /// A server that ended on its own is the cause of whatever fails next: say so instead.
+    pub(crate) fn panic_if_one_died(&mut self) {
+        for (name, child) in &mut self.servers {
+            let ended = child.try_wait().expect("our child");
+            let log = self.dir.path().join(format!("{name}.log"));
+            assert!(ended.is_none(), "{name} ended: {ended:?}\n{}", tail(&log, 30));
+        }
+    }
+
+    fn log_tails(&self) -> String {
+        let one =
+            |(name, _): &(&str, Child)| format!("--- {name}\n{}", tail(&self.dir().join(format!("{name}.log")), 10));
+        self.servers.iter().map(one).collect::<Vec<_>>().join("\n")
+    }
+}
+
+impl Drop for ControlPlane {
+    fn drop(&mut self) {
+        // Reaped here, so that the directory is removed when nobody writes to it any more.
+        for (_, child) in &mut self.servers {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
+/// While it lives, the played kubelet stands still.
+pub(crate) struct KubeletPause {
+    kubelet: Pid,
+}
+
+impl Drop for KubeletPause {
+    fn drop(&mut self) {
+        let _ = kill_process(self.kubelet, Signal::CONT);
+    }
+}
+
+/// All three are held until all are known, so that they differ.
+fn free_ports() -> [u16; 3] {
+    let listeners = [(); 3].map(|()| TcpListener::bind("127.0.0.1:0").expect("a free port"));
+    listeners.map(|listener| listener.local_addr().expect("bound").port())
+}
+
+async fn answers_ready(admin: &Client) -> bool {
+    let request = hyper::Request::get("/readyz").body(Vec::new()).expect("a valid request");
+    admin.request_text(request).await.is_ok_and(|text| text == "ok")
+}
+
+/// Creates what a cluster has before anybody installs an operator.
+async fn furnish(admin: &Client) {
+    let create = PostParams::default();
+    for pool in POOLS {
+        Api::all(admin.clone()).create(&create, &node(pool)).await.expect("a node");
+    }
+    for name in STORAGE_CLASSES {
+        Api::all(admin.clone()).create(&create, &storage_class(name)).await.expect("a storage class");
+    }
+    let nodes: Api<Node> = Api::all(admin.clone());
+    let deadline = Instant::now() + READY_DEADLINE;
+    while !nodes.list(&Default::default()).await.expect("nodes").iter().all(is_ready) {
+        assert!(Instant::now() < deadline, "kwok does not make nodes ready");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
+fn node(pool: &str) -> Node {
+    let plenty = json!({"cpu": "100000", "memory": "1000Ti", "pods": "100000"});
+    from_json(json!({
+        "metadata": {
+            "name": format!("kwok-{pool}"),
+            "labels": {"karpenter.sh/nodepool": pool, "kubernetes.io/os": "linux", "kubernetes.io/arch": "amd64"},
+            "annotations": {"kwok.x-k8s.io/node": "fake"},
+        },
+        "status": {"allocatable": plenty, "capacity": plenty},
+    }))
+}
+
+/// No provisioner: claims stay Pending, and the scheduler's volume plugins are off.
+fn storage_class(name: &str) -> StorageClass {
+    from_json(json!({
+        "metadata": {"name": name},
+        "provisioner": "none.example",
+        "volumeBindingMode": "WaitForFirstConsumer",
+    }))
+}
+
+fn is_ready(node: &Node) -> bool {
+    let conditions = node.status.as_ref().and_then(|status| status.conditions.as_ref());
+    conditions.is_some_and(|all| all.iter().any(|one| one.type_ == "Ready" && one.status == "True"))
+}
+
+fn from_json<T: serde::de::DeserializeOwned>(value: Value) -> T {
+    serde_json::from_value(value).expect("a valid object")
+}
+
+/// The files and the command lines of the servers.
+struct Files<'a> {
+    dir: &'a Path,
+}
+
+impl Files<'_> {
+    fn path(&self, name: &str) -> String {
+        self.dir.join(name).display().to_string()
+    }
+
+    fn kubeconfig(&self, user: &str) -> PathBuf {
+        self.dir.join(format!("{user}.conf"))
+    }
+
+    /// JSON is YAML, so no file needs a template.
+    fn write_all(&self, api_port: u16, certificates: &Certificates, bin: &Path) {
+        let write = |name: &str, text: String| std::fs::write(self.path(name), text).expect("the directory is ours");
+        let tokens = USERS.map(|user| format!("token-{user},{user},{user},\"system:masters\"\n"));
+        write("tokens.csv", tokens.concat());
+        for user in USERS {
+            write(&format!("{user}.conf"), kubeconfig(user, api_port, &certificates.authority).to_string());
+        }
+        write("audit-policy.json", audit_policy().to_string());
+        write("scheduler.json", self.scheduler_configuration().to_string());
+        write("stages.yaml", stages(&bin.join("stages")));
+    }
+
+    fn etcd(&self, port: u16, peer_port: u16) -> Vec<String> {
+        let url = format!("http://127.0.0.1:{port}");
+        let peer = format!("http://127.0.0.1:{peer_port}");
+        flags(&[
+            ("data-dir", &self.path("etcd")),
+            ("listen-client-urls", &url),
+            ("advertise-client-urls", &url),
+            ("listen-peer-urls", &peer),
+            ("initial-advertise-peer-urls", &peer),
+            ("initial-cluster", &format!("default={peer}")),
+            ("unsafe-no-fsync", "true"),
+            ("log-level", "error"),
+        ])
+    }
+
+    /// Admission without ServiceAccount, so that pods need no such object, and without TaintNodesByCondition: the
+    /// node lifecycle controller, which would lift the `not-ready` taint of new nodes, is off.
+    fn api_server(&self, port: u16, etcd_port: u16, certificates: &Certificates) -> Vec<String> {
+        flags(&[
+            ("etcd-servers", &format!("http://127.0.0.1:{etcd_port}")),
+            ("secure-port", &port.to_string()),
+            ("bind-address", "127.0.0.1"),
+            ("tls-cert-file", &certificates.server_certificate.display().to_string()),
+            ("tls-private-key-file", &certificates.server_key.display().to_string()),
+            ("service-account-issuer", "https://kubernetes.default.svc"),
+            ("service-account-key-file", &certificates.token_public_key.display().to_string()),
+            ("service-account-signing-key-file", &certificates.token_key.display().to_string()),
+            ("service-cluster-ip-range", "10.96.0.0/16"),
+            ("token-auth-file", &self.path("tokens.csv")),
+            ("authorization-mode", "RBAC"),
+            ("disable-admission-plugins", "ServiceAccount,TaintNodesByCondition"),
+            ("audit-policy-file", &self.path("audit-policy.json")),
+            ("audit-log-path", &self.path("audit.log")),
+            // One file for the whole run: rotation would lose counted requests.
+            ("audit-log-maxsize", "2000"),
+            ("v", "1"),
+        ])
+    }
+
+    fn controllers(&self, certificates: &Certificates) -> Vec<String> {
+        let off = [
+            "nodelifecycle",
+            "node-ipam-controller",
+            "service-lb-controller",
+            "node-route-controller",
+            "certificatesigningrequest-signing-controller",
+            "persistentvolume-attach-detach-controller",
+        ];
+        let controllers = format!("*,{}", off.map(|name| format!("-{name}")).join(","));
+        flags(&[
+            ("kubeconfig", &self.kubeconfig("controllers").display().to_string()),
+            ("controllers", &controllers),
+            ("service-account-private-key-file", &certificates.token_key.display().to_string()),
+            ("leader-elect", "false"),
+            ("kube-api-qps", "500"),
+            ("kube-api-burst", "500"),
+            ("concurrent-statefulset-syncs", "20"),
+            ("secure-port", "0"),
+        ])
+    }
+
+    fn scheduler(&self) -> Vec<String> {
+        flags(&[("config", &self.path("scheduler.json")), ("secure-port", "0")])
+    }
+
+    /// The plugins that would wait for volumes, which nobody provisions here, are off.
+    fn scheduler_configuration(&self) -> Value {
+        let off = ["VolumeBinding", "VolumeZone", "NodeVolumeLimits", "VolumeRestrictions", "NodeResourcesFit"];
+        json!({
+            "apiVersion": "kubescheduler.config.k8s.io/v1",
+            "kind": "KubeSchedulerConfiguration",
+            "clientConnection": {"kubeconfig": self.kubeconfig("scheduler"), "qps": 500, "burst": 500},
+            "leaderElection": {"leaderElect": false},
+            "profiles": [{
+                "schedulerName": "default-scheduler",
+                "plugins": {"multiPoint": {"disabled": off.map(|name| json!({"name": name}))}},
+            }],
+        })
+    }
+
+    fn kubelet(&self) -> Vec<String> {
+        flags(&[
+            ("kubeconfig", &self.kubeconfig("kubelet").display().to_string()),
+            ("config", &self.path("stages.yaml")),
+            ("manage-all-nodes", "true"),
+            ("node-ip", "127.0.0.1"),
+            ("cidr", "10.0.0.0/16"),
+        ])
+    }
+}
+
+fn flags(pairs: &[(&str, &str)]) -> Vec<String> {
+    pairs.iter().map(|(name, value)| format!("--{name}={value}")).collect()
+}
+
+fn kubeconfig(user: &str, api_port: u16, authority: &Path) -> Value {
+    let server = format!("https://127.0.0.1:{api_port}");
+    json!({
+        "apiVersion": "v1",
+        "kind": "Config",
+        "current-context": "test",
+        "clusters": [{"name": "test", "cluster": {"server": server, "certificate-authority": authority}}],
+        "users": [{"name": user, "user": {"token": format!("token-{user}")}}],
+        "contexts": [{"name": "test", "context": {"cluster": "test", "user": user}}],
+    })
+}
+
+/// The operator's requests and nobody else's; with bodies for our own kinds, which show when a plan was stored.
+/// Never with bodies of other kinds: among them are Secrets.
+fn audit_policy() -> Value {
+    json!({
+        "apiVersion": "audit.k8s.io/v1",
+        "kind": "Policy",
+        "omitStages": ["RequestReceived", "ResponseStarted"],
+        "rules": [
+            {"level": "Request", "users": ["operator"], "resources": [{"group": "sei.io"}]},
+            {"level": "Metadata", "users": ["operator"]},
+            {"level": "None"},
+        ],
+    })
+}
+
+fn stages(dir: &Path) -> String {
+    let files = std::fs::read_dir(dir).unwrap_or_else(|error| panic!("reading {}: {error}", dir.display()));
+    let mut paths: Vec<PathBuf> = files.map(|file| file.expect("readable").path()).collect();
+    paths.sort();
+    let texts = paths.iter().map(|path| std::fs::read_to_string(path).expect("a text file"));
+    texts.collect::<Vec<_>>().join("\n---\n")
+}

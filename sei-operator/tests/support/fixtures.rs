@@ -1,0 +1,65 @@
+//! Reads what lies in the repository's `fixtures/`.
+
+use std::path::{Path, PathBuf};
+
+use kube::api::DynamicObject;
+use serde::Deserialize;
+
+fn directory() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures")
+}
+
+/// The platform whose node pools and storage classes the test control plane has.
+pub(crate) fn platform() -> PathBuf {
+    directory().join("platform/test.env")
+}
+
+/// One rule of admission, as objects.
+pub(crate) struct CrdCase {
+    pub(crate) name: String,
+    /// Present when the rule is about changes: then `good` and `bad` are updates of it.
+    pub(crate) old: Option<DynamicObject>,
+    pub(crate) good: DynamicObject,
+    pub(crate) bad: DynamicObject,
+    /// A part of the message with which `bad` is refused.
+    pub(crate) message: String,
+}
+
+impl CrdCase {
+    fn read(dir: &Path) -> Self {
+        let file = |name: &str| std::fs::read_to_string(dir.join(name));
+        let must = |name: &str| file(name).unwrap_or_else(|error| panic!("{}/{name}: {error}", dir.display()));
+        let message = must("message.txt").trim().to_owned();
+        assert!(!message.is_empty(), "{}/message.txt is empty: anything would match", dir.display());
+        CrdCase {
+            name: dir.file_name().expect("a directory").to_string_lossy().into_owned(),
+            old: file("old.yaml").ok().map(|text| only_document(&text)),
+            good: only_document(&must("good.yaml")),
+            bad: only_document(&must("bad.yaml")),
+            message,
+        }
+    }
+}
+
+/// All directories below `fixtures/crd`, in the order of their names.
+pub(crate) fn crd_cases() -> Vec<CrdCase> {
+    let entries = std::fs::read_dir(directory().join("crd")).expect("fixtures/crd exists");
+    let mut paths: Vec<PathBuf> = entries.map(|entry| entry.expect("readable").path()).collect();
+    paths.retain(|path| path.is_dir());
+    paths.sort();
+    paths.iter().map(|path| CrdCase::read(path)).collect()
+}
+
+fn only_document(text: &str) -> DynamicObject {
+    let mut documents = yaml_documents(text);
+    assert_eq!(documents.len(), 1, "one document expected:\n{text}");
+    documents.remove(0)
+}
+
+/// The Kubernetes objects in a stream of YAML documents; empty documents are skipped.
+pub(crate) fn yaml_documents(text: &str) -> Vec<DynamicObject> {
+    let documents = serde_yaml::Deserializer::from_str(text);
+    let values = documents.map(|one| serde_json::Value::deserialize(one).unwrap_or_else(|e| panic!("{e}:\n{text}")));
+    let objects = values.filter(|value| !value.is_null());
+    objects.map(|value| serde_json::from_value(value).expect("a Kubernetes object")).collect()
+}

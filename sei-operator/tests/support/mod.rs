@@ -1,0 +1,16 @@
+//! Everything that the scenarios stand on: a real control plane, a played sidecar fleet, the operator's process, its
+//! audit log, and helpers that wait. Nothing here knows how the operator works inside.
+
+pub(crate) mod audit;
+pub(crate) mod binaries;
+pub(crate) mod certificates;
+pub(crate) mod control_plane;
+pub(crate) mod fixtures;
+pub(crate) mod operator;
+pub(crate) mod place;
+pub(crate) mod played_sidecar;
+pub(crate) mod process_group;
+pub(crate) mod runner;
+pub(crate) mod sidecar_engine;
+pub(crate) mod view;
+pub(crate) mod world;

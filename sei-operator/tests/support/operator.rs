@@ -1,0 +1,84 @@
+//! The operator's process: the real binary, started as a person would start it.
+
+use std::path::PathBuf;
+use std::process::{Child, Command, ExitStatus};
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use super::control_plane::ControlPlane;
+use super::fixtures;
+use super::process_group::tail;
+
+/// Another build of the operator to test, for example a release build or a released image's binary.
+const OTHER_BINARY: &str = "SEI_OPERATOR_BIN";
+/// The promise of a graceful stop.
+pub(crate) const STOP_DEADLINE: Duration = Duration::from_secs(10);
+
+/// How to start it; the same for the whole run.
+#[derive(Clone, Debug)]
+pub(crate) struct Setup {
+    kubeconfig: PathBuf,
+    sidecar_via: String,
+    /// Of all processes of the run, one after the other.
+    log: PathBuf,
+}
+
+impl Setup {
+    pub(crate) fn new(plane: &ControlPlane, sidecar_via: String) -> Self {
+        Setup { kubeconfig: plane.kubeconfig("operator"), sidecar_via, log: plane.dir().join("operator.log") }
+    }
+
+    pub(crate) fn start(&self, plane: &ControlPlane) -> Operator {
+        let mut command = Command::new(binary());
+        command.arg("run").arg("--kubeconfig").arg(&self.kubeconfig);
+        command.arg("--platform").arg(fixtures::platform()).arg("--sidecar-via").arg(&self.sidecar_via);
+        Operator { child: plane.group().spawn(&mut command, &self.log) }
+    }
+
+    pub(crate) fn log_tail(&self) -> String {
+        tail(&self.log, 60)
+    }
+}
+
+pub(crate) struct Operator {
+    child: Child,
+}
+
+impl Operator {
+    /// Present when the process ended by itself.
+    pub(crate) fn exit_status(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().expect("our child")
+    }
+
+    /// SIGKILL: the process has no chance to finish anything.
+    pub(crate) fn kill(mut self) {
+        self.child.kill().expect("our child");
+        self.child.wait().expect("our child");
+    }
+
+    /// SIGTERM; the status with which it ended, and after how long.
+    pub(crate) async fn stop(mut self) -> (ExitStatus, Duration) {
+        let started = Instant::now();
+        kill_process(Pid::from_child(&self.child), Signal::TERM).expect("our child");
+        loop {
+            if let Some(status) = self.exit_status() {
+                return (status, started.elapsed());
+            }
+            assert!(started.elapsed() < STOP_DEADLINE, "the operator still runs {STOP_DEADLINE:?} after SIGTERM");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+}
+
+/// The CustomResourceDefinitions as the binary prints them: YAML documents.
+pub(crate) fn print_crds() -> String {
+    let output = Command::new(binary()).arg("crds").output().expect("the operator's binary starts");
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "sei-operator crds: {}\n{errors}", output.status);
+    String::from_utf8(output.stdout).expect("YAML is text")
+}
+
+fn binary() -> PathBuf {
+    std::env::var_os(OTHER_BINARY).map_or_else(|| PathBuf::from(env!("CARGO_BIN_EXE_sei-operator")), PathBuf::from)
+}

@@ -1,0 +1,191 @@
+//! One run's world, shared by all scenarios: the control plane, the played sidecars, and the one operator process.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use k8s_openapi::api::core::v1::Namespace;
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+use kube::api::{ApiResource, DeleteParams, DynamicObject, ListParams, Patch, PatchParams, PostParams};
+use kube::core::GroupVersionKind;
+use kube::{Api, Client, ResourceExt};
+use serde_json::json;
+use tokio::sync::{Mutex, OnceCell};
+
+use super::audit::{AuditLog, Requests};
+use super::control_plane::{ControlPlane, KubeletPause};
+use super::fixtures::yaml_documents;
+use super::operator::{self, Operator, STOP_DEADLINE, Setup};
+use super::place::Place;
+use super::played_sidecar::PlayedSidecar;
+
+/// No API call for so long is silence; longer than the shortest back-off (5 s).
+const SILENCE: Duration = Duration::from_secs(7);
+const SILENCE_DEADLINE: Duration = Duration::from_secs(120);
+const CLEAN_UP_DEADLINE: Duration = Duration::from_secs(30);
+const ESTABLISHED_DEADLINE: Duration = Duration::from_secs(30);
+
+pub(crate) struct World {
+    pub(crate) admin: Client,
+    pub(crate) sidecar: PlayedSidecar,
+    pub(crate) audit: AuditLog,
+    setup: Setup,
+    operator: Mutex<Option<Operator>>,
+    crds: OnceCell<()>,
+    namespaces: Mutex<Vec<String>>,
+    plane: ControlPlane,
+}
+
+impl World {
+    pub(crate) async fn start() -> Self {
+        let plane = ControlPlane::start().await;
+        let admin = plane.client("admin").await;
+        let sidecar = PlayedSidecar::start(admin.clone()).await;
+        World {
+            setup: Setup::new(&plane, sidecar.url()),
+            audit: AuditLog::new(plane.dir().join("audit.log")),
+            operator: Mutex::default(),
+            crds: OnceCell::new(),
+            namespaces: Mutex::default(),
+            admin,
+            sidecar,
+            plane,
+        }
+    }
+
+    /// A client that is the operator to the API server: its requests are in the audit log.
+    pub(crate) async fn client_of_operator(&self) -> Client {
+        self.plane.client("operator").await
+    }
+
+    /// A fresh namespace; [`World::clean_up`] removes it.
+    pub(crate) async fn place(self: &Arc<Self>, namespace: &str) -> Place {
+        let object = serde_json::from_value(json!({"metadata": {"name": namespace}})).expect("a namespace");
+        let namespaces: Api<Namespace> = Api::all(self.admin.clone());
+        namespaces.create(&PostParams::default(), &object).await.expect("a fresh namespace");
+        self.namespaces.lock().await.push(namespace.to_owned());
+        Place::new(self.clone(), namespace)
+    }
+
+    /// A namespace in which a running operator serves SeiNodes.
+    pub(crate) async fn served_place(self: &Arc<Self>, namespace: &str) -> Place {
+        self.ensure_operator().await;
+        self.place(namespace).await
+    }
+
+    /// Installs the CustomResourceDefinitions that the binary prints.
+    pub(crate) async fn ensure_crds(&self) {
+        self.crds.get_or_init(|| install_crds(self.admin.clone())).await;
+    }
+
+    /// Starts the operator unless it runs already.
+    pub(crate) async fn ensure_operator(&self) {
+        self.ensure_crds().await;
+        let mut running = self.operator.lock().await;
+        if running.as_mut().is_none_or(|operator| operator.exit_status().is_some()) {
+            *running = Some(self.setup.start(&self.plane));
+        }
+    }
+
+    pub(crate) async fn kill_operator(&self) {
+        self.operator.lock().await.take().expect("the operator runs").kill();
+    }
+
+    /// SIGTERM; fails unless the operator ends well and in time.
+    pub(crate) async fn stop_operator(&self) {
+        let operator = self.operator.lock().await.take().expect("the operator runs");
+        let (status, took) = operator.stop().await;
+        assert!(status.success(), "SIGTERM ended the operator with {status}\n{}", self.operator_log());
+        assert!(took <= STOP_DEADLINE, "a graceful stop took {took:?}");
+    }
+
+    /// An operator that ended on its own explains every later timeout: fail at once.
+    pub(crate) async fn panic_if_operator_died(&self) {
+        let mut running = self.operator.lock().await;
+        let status = running.as_mut().and_then(Operator::exit_status);
+        if let Some(status) = status {
+            *running = None;
+            panic!("the operator ended by itself: {status}\n{}", self.operator_log());
+        }
+    }
+
+    pub(crate) fn operator_log(&self) -> String {
+        format!("--- operator log (tail)\n{}", self.setup.log_tail())
+    }
+
+    pub(crate) fn pause_kubelet(&self) -> KubeletPause {
+        self.plane.pause_kubelet()
+    }
+
+    /// Waits until the operator asks the API server for nothing any more.
+    pub(crate) async fn silence(&self) {
+        let deadline = Instant::now() + SILENCE_DEADLINE;
+        loop {
+            let mark = self.audit.mark();
+            tokio::time::sleep(SILENCE).await;
+            let heard: Requests = self.audit.since(mark).calls();
+            if heard.len() == 0 {
+                return;
+            }
+            assert!(Instant::now() < deadline, "the operator does not go quiet:\n{heard}{}", self.operator_log());
+        }
+    }
+
+    /// Deletes what a scenario left, so that the next one is not disturbed. Finalizers that nobody handles (the
+    /// scenario failed, or had no operator) are taken away.
+    pub(crate) async fn clean_up(&self) {
+        let mut namespaces = self.namespaces.lock().await;
+        for namespace in namespaces.drain(..) {
+            let nodes: Api<DynamicObject> = Api::namespaced_with(self.admin.clone(), &namespace, &seinode());
+            delete_all(&nodes).await;
+            let all: Api<Namespace> = Api::all(self.admin.clone());
+            let _ = all.delete(&namespace, &DeleteParams::default()).await;
+        }
+    }
+}
+
+pub(crate) fn seinode() -> ApiResource {
+    ApiResource::from_gvk(&GroupVersionKind::gvk("sei.io", "v1alpha1", "SeiNode"))
+}
+
+async fn delete_all(nodes: &Api<DynamicObject>) {
+    let list = ListParams::default();
+    let _ = nodes.delete_collection(&DeleteParams::default(), &list).await;
+    let deadline = Instant::now() + CLEAN_UP_DEADLINE;
+    // An error means that there is no such kind: the CRDs were never installed.
+    while let Ok(left) = nodes.list(&list).await {
+        if left.items.is_empty() {
+            return;
+        }
+        if Instant::now() > deadline {
+            strip_finalizers(nodes, &left.items).await;
+        }
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+}
+
+async fn strip_finalizers(nodes: &Api<DynamicObject>, left: &[DynamicObject]) {
+    for node in left {
+        println!("    clean-up: nobody finishes the deletion of {}", node.name_any());
+        let patch = Patch::Merge(json!({"metadata": {"finalizers": null}}));
+        let _ = nodes.patch(&node.name_any(), &PatchParams::default(), &patch).await;
+    }
+}
+
+async fn install_crds(admin: Client) {
+    let definitions: Api<CustomResourceDefinition> = Api::all(admin);
+    let apply = PatchParams::apply("test").force();
+    for definition in yaml_documents(&operator::print_crds()) {
+        let name = definition.name_any();
+        definitions.patch(&name, &apply, &Patch::Apply(&definition)).await.expect("the CRD installs");
+        let deadline = Instant::now() + ESTABLISHED_DEADLINE;
+        while !is_established(&definitions.get(&name).await.expect("just applied")) {
+            assert!(Instant::now() < deadline, "the CRD {name} is not established");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+}
+
+fn is_established(definition: &CustomResourceDefinition) -> bool {
+    let conditions = definition.status.as_ref().and_then(|status| status.conditions.as_ref());
+    conditions.is_some_and(|all| all.iter().any(|one| one.type_ == "Established" && one.status == "True"))
+}

@@ -1,0 +1,241 @@
+//! Requests to the API server, each with a deadline.
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use k8s_openapi::api::core::v1::ObjectReference;
+use k8s_openapi::api::events::v1::Event as EventObject;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
+use kube::api::{ApiResource, DeleteParams, DynamicObject, ObjectMeta, Patch, PatchParams, PostParams, Preconditions};
+use kube::{Api, Client, Resource, ResourceExt};
+use sei_planner::api::{API_VERSION, FIELD_MANAGER, KIND, SeiNode, SeiNodeStatus};
+use sei_planner::names::NodeKey;
+use serde_json::{Value, json};
+
+use super::patch::merge_patch;
+use crate::world::{Cluster, ClusterError, Created, Event, Kind, ObjectId};
+
+/// No request to the API server takes longer (E17).
+const DEADLINE: Duration = Duration::from_secs(30);
+
+/// What watches show. Answers cost no request and may lag behind.
+pub trait Views: Send + Sync {
+    /// A SeiNode.
+    fn node(&self, key: &NodeKey) -> Option<SeiNode>;
+    /// An object: its metadata, and for pods also spec and status.
+    fn object(&self, id: &ObjectId) -> Option<Value>;
+    /// SeiNodes in `namespace` that carry all labels of `selector`.
+    fn peers(&self, namespace: &str, selector: &BTreeMap<String, String>) -> Vec<NodeKey>;
+}
+
+/// The API server behind a client, with watches beside it.
+pub struct KubeCluster<V> {
+    client: Client,
+    views: V,
+    /// Name of this process in events.
+    instance: String,
+    /// Nodes as our own last write returned them, until the watch has caught up: no effect is taken from a view older
+    /// than our own write (S9).
+    written: Mutex<BTreeMap<NodeKey, SeiNode>>,
+}
+
+impl<V: Views> KubeCluster<V> {
+    /// A cluster reached through `client`; `instance` names this process in events.
+    pub fn new(client: Client, views: V, instance: impl Into<String>) -> Self {
+        Self { client, views, instance: instance.into(), written: Mutex::default() }
+    }
+
+    fn api(&self, id: &ObjectId) -> Api<DynamicObject> {
+        let resource = resource(id.kind);
+        if id.kind.namespaced() {
+            Api::namespaced_with(self.client.clone(), &id.namespace, &resource)
+        } else {
+            Api::all_with(self.client.clone(), &resource)
+        }
+    }
+
+    fn remember(&self, written: Value) -> Result<SeiNode, ClusterError> {
+        let node: SeiNode = decode(written)?;
+        let key = NodeKey::new(node.namespace().unwrap_or_default(), node.name_any());
+        let gone = node.metadata.deletion_timestamp.is_some() && node.finalizers().is_empty();
+        self.with_written(|all| if gone { all.remove(&key) } else { all.insert(key, node.clone()) });
+        Ok(node)
+    }
+
+    fn with_written<T>(&self, act: impl FnOnce(&mut BTreeMap<NodeKey, SeiNode>) -> T) -> T {
+        act(&mut self.written.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl<V: Views> Cluster for KubeCluster<V> {
+    async fn node(&self, key: &NodeKey) -> Result<Option<SeiNode>, ClusterError> {
+        let watched = self.views.node(key);
+        Ok(self.with_written(|all| {
+            let Some(watched) = watched else {
+                all.remove(key);
+                return None;
+            };
+            match all.get(key) {
+                Some(ours) if version(ours) > version(&watched) => Some(ours.clone()),
+                Some(_) | None => {
+                    all.remove(key);
+                    Some(watched)
+                }
+            }
+        }))
+    }
+
+    fn cached(&self, id: &ObjectId) -> Option<Value> {
+        self.views.object(id)
+    }
+
+    fn peers(&self, namespace: &str, selector: &BTreeMap<String, String>) -> Vec<NodeKey> {
+        self.views.peers(namespace, selector)
+    }
+
+    async fn read(&self, id: &ObjectId) -> Result<Option<Value>, ClusterError> {
+        in_time(self.api(id).get_opt(&id.name)).await?.map(encode).transpose()
+    }
+
+    async fn create(&self, id: &ObjectId, object: &Value) -> Result<Created, ClusterError> {
+        let params = PostParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PostParams::default() };
+        let object: DynamicObject = decode(object.clone())?;
+        match in_time(self.api(id).create(&params, &object)).await {
+            Ok(created) => Ok(Created::New(encode(created)?)),
+            Err(ClusterError::Conflict(_)) => Ok(Created::AlreadyExists),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn apply(&self, id: &ObjectId, object: &Value) -> Result<Value, ClusterError> {
+        let params = PatchParams::apply(FIELD_MANAGER).force();
+        encode(in_time(self.api(id).patch(&id.name, &params, &Patch::Apply(object))).await?)
+    }
+
+    async fn delete(&self, id: &ObjectId, uid: &str) -> Result<(), ClusterError> {
+        let preconditions = Preconditions { uid: Some(uid.to_owned()), resource_version: None };
+        let params = DeleteParams::background().preconditions(preconditions);
+        match in_time(self.api(id).delete(&id.name, &params)).await {
+            Ok(_) | Err(ClusterError::NotFound(_)) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn patch_metadata(
+        &self,
+        id: &ObjectId,
+        uid: &str,
+        resource_version: &str,
+        metadata: &Value,
+    ) -> Result<Value, ClusterError> {
+        let mut metadata = metadata.clone();
+        metadata["uid"] = uid.into();
+        metadata["resourceVersion"] = resource_version.into();
+        let patch = json!({ "metadata": metadata });
+        let params = PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
+        let patched = encode(in_time(self.api(id).patch(&id.name, &params, &Patch::Merge(&patch))).await?)?;
+        if id.kind == Kind::SeiNode {
+            self.remember(patched.clone())?;
+        }
+        Ok(patched)
+    }
+
+    async fn write_status(&self, node: &SeiNode, status: &SeiNodeStatus) -> Result<SeiNode, ClusterError> {
+        let old = encode(node.status.clone().unwrap_or_default())?;
+        let patch = json!({
+            "metadata": { "uid": node.metadata.uid, "resourceVersion": node.metadata.resource_version },
+            "status": merge_patch(&old, &encode(status)?),
+        });
+        let id = ObjectId::new(Kind::SeiNode, node.namespace().unwrap_or_default(), node.name_any());
+        let params = PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
+        let api = self.api(&id);
+        self.remember(encode(in_time(api.patch_status(&id.name, &params, &Patch::Merge(&patch))).await?)?)
+    }
+
+    async fn announce(&self, node: &SeiNode, event: &Event) -> Result<(), ClusterError> {
+        let namespace = node.namespace().unwrap_or_default();
+        let api: Api<EventObject> = Api::namespaced(self.client.clone(), &namespace);
+        in_time(api.create(&PostParams::default(), &event_object(node, event, &self.instance))).await.map(|_| ())
+    }
+}
+
+fn event_object(node: &SeiNode, event: &Event, instance: &str) -> EventObject {
+    EventObject {
+        metadata: ObjectMeta {
+            generate_name: Some(format!("{}-", node.name_any())),
+            namespace: node.namespace(),
+            ..ObjectMeta::default()
+        },
+        action: Some("Reconcile".to_owned()),
+        reason: Some(event.reason.to_owned()),
+        note: Some(clipped(&event.message)),
+        type_: Some(if event.warning { "Warning" } else { "Normal" }.to_owned()),
+        event_time: Some(MicroTime(jiff::Timestamp::now())),
+        reporting_controller: Some(FIELD_MANAGER.to_owned()),
+        reporting_instance: Some(instance.to_owned()),
+        regarding: Some(ObjectReference {
+            api_version: Some(API_VERSION.to_owned()),
+            kind: Some(KIND.to_owned()),
+            name: node.meta().name.clone(),
+            namespace: node.namespace(),
+            uid: node.meta().uid.clone(),
+            ..ObjectReference::default()
+        }),
+        ..EventObject::default()
+    }
+}
+
+/// The API server refuses notes of more than 1024 bytes.
+fn clipped(text: &str) -> String {
+    let mut end = text.len().min(1024);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    text[..end].to_owned()
+}
+
+fn resource(kind: Kind) -> ApiResource {
+    let (group, version) = kind.api_version().rsplit_once('/').unwrap_or(("", kind.api_version()));
+    ApiResource {
+        group: group.to_owned(),
+        version: version.to_owned(),
+        api_version: kind.api_version().to_owned(),
+        kind: kind.name().to_owned(),
+        plural: kind.plural().to_owned(),
+    }
+}
+
+/// resourceVersions of one object are decimal numbers that grow.
+fn version(node: &SeiNode) -> u64 {
+    node.metadata.resource_version.as_deref().and_then(|text| text.parse().ok()).unwrap_or(0)
+}
+
+async fn in_time<T>(request: impl Future<Output = kube::Result<T>>) -> Result<T, ClusterError> {
+    match tokio::time::timeout(DEADLINE, request).await {
+        Ok(answer) => answer.map_err(classified),
+        Err(_) => Err(ClusterError::Unavailable(format!("no answer within {} s", DEADLINE.as_secs()))),
+    }
+}
+
+fn classified(error: kube::Error) -> ClusterError {
+    let kube::Error::Api(status) = &error else {
+        return ClusterError::Unavailable(error.to_string());
+    };
+    let message = status.message.clone();
+    match status.code {
+        404 => ClusterError::NotFound(message),
+        409 => ClusterError::Conflict(message),
+        400 | 401 | 403 | 405 | 406 | 410 | 413 | 415 | 422 => ClusterError::Rejected { code: status.code, message },
+        code => ClusterError::Unavailable(format!("{code}: {message}")),
+    }
+}
+
+fn encode(object: impl serde::Serialize) -> Result<Value, ClusterError> {
+    serde_json::to_value(object).map_err(|error| ClusterError::Unavailable(format!("unreadable object: {error}")))
+}
+
+fn decode<T: serde::de::DeserializeOwned>(object: Value) -> Result<T, ClusterError> {
+    serde_json::from_value(object).map_err(|error| ClusterError::Unavailable(format!("unreadable object: {error}")))
+}
