@@ -52,7 +52,7 @@ impl Walk {
         let wanted = Wanted::of(schema);
         if !wanted.accepts(&node.value) {
             self.error(WRONG_TYPE, path, at, wrong_type(&node.value, wanted));
-            return plain(node);
+            return node.plain();
         }
         match &node.value {
             Value::Map(entries) if wanted == Wanted::Object => self.object(entries, at, schema, path),
@@ -60,13 +60,13 @@ impl Walk {
             Value::Text(text) => {
                 self.text(text, at, schema, path);
                 self.word(&Json::from(text.as_str()), at, schema, path);
-                plain(node)
+                node.plain()
             }
             Value::Number(number) => {
                 self.number(number, at, schema, path);
-                plain(node)
+                node.plain()
             }
-            Value::Null | Value::Bool(_) | Value::Map(_) | Value::List(_) => plain(node),
+            Value::Null | Value::Bool(_) | Value::Map(_) | Value::List(_) => node.plain(),
         }
     }
 
@@ -342,18 +342,6 @@ fn range(least: Option<f64>, greatest: Option<f64>) -> String {
         (Some(least), None) => format!("at least {least}"),
         (None, Some(greatest)) => format!("at most {greatest}"),
         (None, None) => String::new(),
-    }
-}
-
-/// The value as it stands, with nothing dropped but nulls of mappings.
-pub(crate) fn plain(node: &Node) -> Json {
-    match &node.value {
-        Value::Null => Json::Null,
-        Value::Bool(b) => Json::Bool(*b),
-        Value::Number(n) => Json::Number(n.clone()),
-        Value::Text(t) => Json::String(t.clone()),
-        Value::List(elements) => elements.iter().map(plain).collect(),
-        Value::Map(entries) => entries.iter().map(|entry| (entry.key.clone(), plain(&entry.node))).collect(),
     }
 }
 

@@ -200,6 +200,18 @@ impl Node {
         at
     }
 
+    /// The value as JSON.
+    pub(crate) fn plain(&self) -> serde_json::Value {
+        match &self.value {
+            Value::Null => serde_json::Value::Null,
+            Value::Bool(b) => serde_json::Value::Bool(*b),
+            Value::Number(n) => serde_json::Value::Number(n.clone()),
+            Value::Text(t) => serde_json::Value::String(t.clone()),
+            Value::List(elements) => elements.iter().map(Self::plain).collect(),
+            Value::Map(entries) => entries.iter().map(|entry| (entry.key.clone(), entry.node.plain())).collect(),
+        }
+    }
+
     fn shift(&mut self, lines: usize) {
         self.at.shift(lines);
         match &mut self.value {
@@ -348,7 +360,7 @@ mod tests {
         ];
         for (text, json) in cases {
             let node = only(&format!("v: {text}"));
-            let value = super::super::schema::plain(&node.entries()[0].node);
+            let value = node.entries()[0].node.plain();
             assert_eq!(value.to_string(), json, "{text}");
         }
     }
