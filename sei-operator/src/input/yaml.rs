@@ -113,20 +113,28 @@ impl Fault {
         } else {
             serde_saphyr::DefaultMessageFormatter.format_message(error)
         };
-        let mut at = error.location().map(Span::of).unwrap_or_default();
+        let mut at = error.location().map(Span::at).unwrap_or_default();
         at.shift(shift);
         Self { message: message.into_owned(), at }
     }
 }
 
 impl Span {
-    fn of(location: Location) -> Self {
+    fn at(location: Location) -> Self {
         let number = |n: u64| usize::try_from(n).unwrap_or(usize::MAX);
         Self {
             line: number(location.line()),
             column: number(location.column()),
             width: number(location.span().len()).max(1),
         }
+    }
+
+    /// What stands here in `text`, as far as it is on one line.
+    pub(crate) fn of(self, text: &str) -> &str {
+        let line = self.line.checked_sub(1).and_then(|line| text.lines().nth(line)).unwrap_or_default();
+        let byte = |column: usize| line.char_indices().nth(column).map_or(line.len(), |(byte, _)| byte);
+        let start = self.column.saturating_sub(1);
+        line.get(byte(start)..byte(start + self.width)).unwrap_or_default()
     }
 
     fn shift(&mut self, lines: usize) {
@@ -253,7 +261,7 @@ fn steps(path: &str) -> Vec<&str> {
 impl<'de> Deserialize<'de> for Node {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let spanned = Spanned::<Value>::deserialize(deserializer)?;
-        Ok(Self { value: spanned.value, at: Span::of(spanned.referenced) })
+        Ok(Self { value: spanned.value, at: Span::at(spanned.referenced) })
     }
 }
 
@@ -323,7 +331,7 @@ impl<'de> Visitor<'de> for ValueVisitor {
         let mut entries = Vec::new();
         while let Some(key) = map.next_key::<Spanned<String>>()? {
             let node = map.next_value()?;
-            let mut key_at = Span::of(key.referenced);
+            let mut key_at = Span::at(key.referenced);
             key_at.width = key_at.width.max(key.value.chars().count());
             entries.push(Entry { key: key.value, key_at, node });
         }
