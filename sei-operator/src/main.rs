@@ -1,4 +1,4 @@
-//! The program `sei-operator`. What it can do stands in [`cli`]; [`run`] is the operator itself.
+//! The program `sei-operator`. What it can do stands in [`cli`].
 
 mod cli;
 mod input;

@@ -9,6 +9,7 @@ pub mod kube;
 mod memory;
 mod observe;
 pub mod reconcile;
+pub mod sim;
 pub mod world;
 
 pub use memory::Memory;

@@ -21,13 +21,14 @@ pub(crate) async fn observe<C: Cluster, S: Sidecar, K: Clock>(
     let pod_id = ObjectId::new(Kind::Pod, &key.namespace, key.pod());
     let pod = world.cluster.cached(&pod_id).map(|pod| PodFacts::of(&pod));
     let child = |kind, name: &str| ObjectId::new(kind, &key.namespace, name);
+    let statefulset = presence(world, status, &child(Kind::StatefulSet, &key.name)).await?;
     Ok(Observed {
-        statefulset: presence(world, status, &child(Kind::StatefulSet, &key.name)).await?,
+        statefulset,
         service: presence(world, status, &child(Kind::Service, &key.name)).await?,
         data_volume: presence(world, status, &child(Kind::PersistentVolumeClaim, &node.data_volume.claim)).await?,
         peers: label_peers(world, node),
         sidecar: health(world, node, status, pod.as_ref()).await,
-        in_flight: in_flight(world, node, status).await,
+        in_flight: in_flight(world, node, status, statefulset).await,
         pod,
     })
 }
@@ -117,18 +118,21 @@ async fn health<C: Cluster, S: Sidecar, K: Clock>(
     }
 }
 
-/// Asks what became of the plan's current sidecar task when the spec changed under the plan.
+/// Asks what became of the plan's current sidecar task when the plan is about to be replaced: the spec changed under it,
+/// or its StatefulSet is gone.
 async fn in_flight<C: Cluster, S: Sidecar, K: Clock>(
     world: &World<C, S, K>,
     node: &ValidNode,
     status: &SeiNodeStatus,
+    statefulset: Presence,
 ) -> TaskProbe {
     let Some(plan) = status.plan.as_ref().filter(|plan| plan.phase == PlanPhase::Active) else {
         return TaskProbe::NotAsked;
     };
     let edited = plan.target_generation.is_some_and(|target| target != node.generation);
     let current = plan.tasks.iter().find(|task| task.status != TaskStatus::Complete);
-    let Some(current) = current.filter(|_| edited) else { return TaskProbe::NotAsked };
+    let replaced = edited || statefulset == Presence::Missing;
+    let Some(current) = current.filter(|_| replaced) else { return TaskProbe::NotAsked };
     let sidecar_task = codec::decode(&current.kind, &current.params).is_ok_and(|task| task.venue() == Venue::Sidecar);
     if !sidecar_task {
         return TaskProbe::NotAsked;

@@ -8,6 +8,7 @@ mod plan;
 mod platform;
 mod render;
 mod run;
+mod simulate;
 mod table;
 
 use std::io;
@@ -19,6 +20,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 use crate::input::Input;
 use crate::input::diagnostics::{Diagnostic, Severity};
 use crate::output::{self, Paint};
+use crate::run::RunArgs;
 
 /// Runs Sei blockchain nodes on Kubernetes.
 ///
@@ -35,7 +37,9 @@ const EXAMPLES: &str = "\
 Examples:
   sei-operator plan -f nodes/                   What would happen, and why
   sei-operator render -f node.yaml              The Kubernetes objects of a node
+  sei-operator simulate -f node.yaml            Watch it come up, without a cluster
   sei-operator crds | kubectl apply --server-side -f -
+  sei-operator run --platform prod.env          The operator itself, in a cluster
   sei-operator explain SEI0010                  What a diagnostic means
 
 Data goes to stdout, everything else to stderr. Set NO_COLOR to switch colours off.";
@@ -45,18 +49,20 @@ Data goes to stdout, everything else to stderr. Set NO_COLOR to switch colours o
 enum Command {
     Plan(plan::Args),
     Render(render::Args),
+    Simulate(simulate::Args),
     Crds(crds::Args),
+    Run(RunArgs),
     Explain(explain::Args),
-    Run(crate::run::RunArgs),
 }
 
 fn dispatch(command: Command) -> io::Result<Exit> {
     match command {
         Command::Plan(args) => plan::run(&args),
         Command::Render(args) => render::run(&args),
+        Command::Simulate(args) => simulate::run(&args),
         Command::Crds(args) => crds::run(&args),
-        Command::Explain(args) => explain::run(&args),
         Command::Run(args) => run::run(args),
+        Command::Explain(args) => explain::run(&args),
     }
 }
 

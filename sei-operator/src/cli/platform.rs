@@ -10,25 +10,25 @@ use crate::input::diagnostics::PLATFORM_SETTING;
 use crate::input::sources::text_of;
 use crate::output::{self, Paint};
 
-/// The platform of the file, else of the environment, else the demo platform; nothing after everything that is wrong
-/// with it was reported on stderr.
+/// The platform, or nothing after everything that is wrong with it was reported on stderr.
 pub(super) fn load(file: Option<&Path>) -> Option<Platform> {
-    if file.is_some() || !environment().is_empty() {
-        return load_own(file);
+    match file {
+        Some(file) => from_file(file),
+        None => from_environment(),
     }
-    let note = Paint::stderr().blue("note");
-    output::chatter(&format!(
-        "{note}: no platform settings: using the demo platform; name yours with --platform FILE\n"
-    ));
-    Some(Platform::demo())
 }
 
-/// The platform of the file, else of the environment.
-pub(super) fn load_own(file: Option<&Path>) -> Option<Platform> {
+/// The platform of a real cluster: never the demo one.
+pub(super) fn required(file: Option<&Path>) -> Option<Platform> {
     match file {
         Some(file) => from_file(file),
         None => typed(&environment(), "environment: "),
     }
+}
+
+fn environment() -> BTreeMap<String, String> {
+    let value = |name: &str| std::env::var(name).ok();
+    Platform::VARIABLES.iter().filter_map(|v| Some((v.name.to_owned(), value(v.name)?))).collect()
 }
 
 fn from_file(path: &Path) -> Option<Platform> {
@@ -41,10 +41,16 @@ fn from_file(path: &Path) -> Option<Platform> {
     typed(&settings, &format!("{name}: "))
 }
 
-/// The variables of the platform that are set.
-fn environment() -> BTreeMap<String, String> {
-    let value = |name: &str| std::env::var(name).ok();
-    Platform::VARIABLES.iter().filter_map(|v| Some((v.name.to_owned(), value(v.name)?))).collect()
+fn from_environment() -> Option<Platform> {
+    let settings = environment();
+    if settings.is_empty() {
+        let note = Paint::stderr().blue("note");
+        output::chatter(&format!(
+            "{note}: no platform settings: using the demo platform; name yours with --platform FILE\n"
+        ));
+        return Some(Platform::demo());
+    }
+    typed(&settings, "environment: ")
 }
 
 fn typed(settings: &BTreeMap<String, String>, origin: &str) -> Option<Platform> {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use kube::api::{ApiResource, DynamicObject, PostParams};
+use kube::api::{ApiResource, DeleteParams, DynamicObject, PostParams};
 use kube::core::{GroupVersionKind, Status};
 use kube::{Api, ResourceExt};
 
@@ -30,6 +30,12 @@ pub(crate) async fn crd_rules(world: Arc<World>) {
 
 async fn run(place: &Place, case: &CrdCase) -> Result<(), String> {
     let submit = Submit::new(place, case).await?;
+    let outcome = try_both(&submit, case).await;
+    submit.forget_old(case).await;
+    outcome
+}
+
+async fn try_both(submit: &Submit, case: &CrdCase) -> Result<(), String> {
     submit.send(&case.good).await.map_err(|status| format!("good.yaml is refused: {}", status.message))?;
     match submit.send(&case.bad).await {
         Ok(()) => Err("bad.yaml is accepted".to_owned()),
@@ -55,6 +61,14 @@ impl Submit {
         let stored = api.create(&PostParams::default(), &placed(old, &place.namespace)).await;
         let stored = stored.map_err(|error| format!("old.yaml is refused: {error}"))?;
         Ok(Submit { api, resource_version: stored.resource_version() })
+    }
+
+    /// Another case may use the same name.
+    async fn forget_old(&self, case: &CrdCase) {
+        if let Some(old) = &case.old {
+            let deleted = self.api.delete(&old.name_any(), &DeleteParams::default()).await;
+            deleted.expect("nobody holds an object that no operator has seen");
+        }
     }
 
     async fn send(&self, object: &DynamicObject) -> Result<(), Status> {

@@ -13,6 +13,9 @@ use crate::support::place::Place;
 use crate::support::view::{View, check};
 use crate::support::world::World;
 
+const S3_TASKS: [&str; 6] =
+    ["snapshot-restore", "configure-genesis", "config-apply", "configure-state-sync", "config-validate", "mark-ready"];
+
 pub(crate) async fn from_genesis(world: Arc<World>) {
     let tasks = ["configure-genesis", "config-apply", "config-validate", "mark-ready"];
     comes_up(world, "up-genesis", specs::from_genesis(), &tasks).await;
@@ -31,15 +34,7 @@ pub(crate) async fn from_state_sync(world: Arc<World>) {
 }
 
 pub(crate) async fn from_s3(world: Arc<World>) {
-    let tasks = [
-        "snapshot-restore",
-        "configure-genesis",
-        "config-apply",
-        "configure-state-sync",
-        "config-validate",
-        "mark-ready",
-    ];
-    comes_up(world, "up-s3", specs::from_s3(), &tasks).await;
+    comes_up(world, "up-s3", specs::from_s3(), &S3_TASKS).await;
 }
 
 /// Running, with exactly these sidecar tasks, and no update right after: the first pod stays.
@@ -90,6 +85,22 @@ pub(crate) async fn failing_tasks(world: Arc<World>) {
     let started = sidecar.started();
     let genesis_runs = started.iter().filter(|task| *task == "configure-genesis").count();
     assert_eq!(genesis_runs, 3, "{started:?}");
+}
+
+/// Each sidecar task is met by another operator process; none of them is started twice.
+pub(crate) async fn operator_killed_during_init(world: Arc<World>) {
+    let place = world.served_place("killed-during-init").await;
+    let sidecar = place.sidecar("rpc-0");
+    sidecar.delay(Duration::from_secs(2));
+    place.create("rpc-0", specs::from_s3()).await;
+    for begun in 1..=S3_TASKS.len() {
+        let has_begun = |_: &View| check(sidecar.started().len() >= begun, || format!("{begun} tasks not begun"));
+        place.until("rpc-0", "the next task begins", has_begun).await;
+        world.kill_operator().await;
+        world.ensure_operator().await;
+    }
+    place.until("rpc-0", "the node comes up", |view| view.settled_on(V1)).await;
+    assert_eq!(sidecar.started(), S3_TASKS);
 }
 
 /// A node that the operator refuses says why, and disturbs nobody.

@@ -26,7 +26,7 @@ pub(crate) async fn from_create_to_silence(world: Arc<World>) {
     let mark = world.audit.mark();
     bring_up(&place, "rpc-0").await;
     world.silence().await;
-    let requests = world.audit.since(mark).in_namespace(&place.namespace);
+    let requests = world.audit.since(mark).in_namespace_or_cluster(&place.namespace);
     println!("{requests}");
     print_counts(&requests, place.sidecar("rpc-0").calls().len());
     assert_plan_first(&requests);

@@ -5,6 +5,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use k8s_openapi::api::core::v1::Pod;
+use kube::api::DeleteParams;
 use serde_json::json;
 
 use super::specs::{self, V1, V2, V3};
@@ -42,6 +44,29 @@ pub(crate) async fn operator_killed_and_reverted(world: Arc<World>) {
     place.edit("rpc-0", json!({"image": V1})).await;
     world.ensure_operator().await;
     ends_on(&place, pause, V1).await;
+}
+
+/// The next pod, of the image that nobody wants any more, is there already but waits for the kubelet: it has to be
+/// replaced although it never ran, and a StatefulSet does not do that by itself.
+pub(crate) async fn revert_before_new_pod_runs(world: Arc<World>) {
+    let (place, pause) = in_the_middle(&world, "mid-revert-pending").await;
+    let at_once = DeleteParams::default().grace_period(0);
+    place.api::<Pod>().delete("rpc-0-0", &at_once).await.expect("the API server does not wait for the kubelet");
+    place.until("rpc-0", "the new pod waits", |view| view.pod_is_pending(V2)).await;
+    place.edit("rpc-0", json!({"image": V1})).await;
+    ends_on(&place, pause, V1).await;
+}
+
+/// Edits that come faster than anything can be done about them.
+pub(crate) async fn edits_at_once(world: Arc<World>) {
+    let place = world.served_place("mid-edits-at-once").await;
+    place.create("rpc-0", specs::from_genesis()).await;
+    place.until("rpc-0", "the node comes up", |view| view.settled_on(V1)).await;
+    for image in [V2, V3, V1, V2] {
+        place.edit("rpc-0", json!({"image": image})).await;
+    }
+    place.until("rpc-0", "the last edit wins", |view| view.settled_on(V2)).await;
+    place.stays("rpc-0", AFTERWARDS, |view| view.settled_on(V2)).await;
 }
 
 /// A node whose update from V1 to V2 has deleted the old pod, which the kubelet does not let go.

@@ -4,6 +4,7 @@
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use k8s_openapi::api::core::v1::Node;
@@ -34,7 +35,7 @@ pub(crate) struct ControlPlane {
     group: ProcessGroup,
     dir: TempDir,
     api_port: u16,
-    servers: Vec<(&'static str, Child)>,
+    servers: Mutex<Vec<(&'static str, Child)>>,
     kubelet: Pid,
 }
 
@@ -42,10 +43,10 @@ impl ControlPlane {
     /// Builds (once), starts, and waits until pods can be scheduled.
     pub(crate) async fn start() -> Self {
         let bin = binaries::directory();
-        let mut dir = tempfile::tempdir().expect("a temporary directory");
+        let mut dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a temporary directory");
         dir.disable_cleanup(std::env::var_os(KEEP).is_some());
         let started = Instant::now();
-        let mut plane = Self::spawn_servers(&bin, dir);
+        let plane = Self::spawn_servers(&bin, dir);
         let admin = plane.client("admin").await;
         plane.wait_until_ready(&admin).await;
         furnish(&admin).await;
@@ -71,7 +72,7 @@ impl ControlPlane {
             start("kwok", files.kubelet()),
         ];
         let kubelet = Pid::from_child(&servers.last().expect("five servers").1);
-        ControlPlane { group, dir, api_port, servers, kubelet }
+        ControlPlane { group, dir, api_port, servers: Mutex::new(servers), kubelet }
     }
 
     /// The directory with `<user>.conf`, `audit.log` and `<server>.log`.
@@ -100,7 +101,7 @@ impl ControlPlane {
         KubeletPause { kubelet: self.kubelet }
     }
 
-    async fn wait_until_ready(&mut self, admin: &Client) {
+    async fn wait_until_ready(&self, admin: &Client) {
         let deadline = Instant::now() + READY_DEADLINE;
         while !answers_ready(admin).await {
             self.panic_if_one_died();
@@ -111,25 +112,29 @@ impl ControlPlane {
     }
 
     /// A server that ended on its own is the cause of whatever fails next: say so instead.
-    pub(crate) fn panic_if_one_died(&mut self) {
-        for (name, child) in &mut self.servers {
+    pub(crate) fn panic_if_one_died(&self) {
+        for (name, child) in self.servers().iter_mut() {
             let ended = child.try_wait().expect("our child");
             let log = self.dir.path().join(format!("{name}.log"));
             assert!(ended.is_none(), "{name} ended: {ended:?}\n{}", tail(&log, 30));
         }
     }
 
+    fn servers(&self) -> MutexGuard<'_, Vec<(&'static str, Child)>> {
+        self.servers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn log_tails(&self) -> String {
         let one =
             |(name, _): &(&str, Child)| format!("--- {name}\n{}", tail(&self.dir().join(format!("{name}.log")), 10));
-        self.servers.iter().map(one).collect::<Vec<_>>().join("\n")
+        self.servers().iter().map(one).collect::<Vec<_>>().join("\n")
     }
 }
 
 impl Drop for ControlPlane {
     fn drop(&mut self) {
         // Reaped here, so that the directory is removed when nobody writes to it any more.
-        for (_, child) in &mut self.servers {
+        for (_, child) in self.servers().iter_mut() {
             let _ = child.kill();
             let _ = child.wait();
         }

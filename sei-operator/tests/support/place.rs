@@ -88,7 +88,7 @@ impl Place {
     pub(crate) async fn until(&self, name: &str, what: &str, check: impl Fn(&View) -> Check) -> View {
         let deadline = Instant::now() + DEADLINE;
         loop {
-            self.world.panic_if_operator_died().await;
+            self.world.panic_if_a_process_died().await;
             let view = self.view(name).await;
             let Err(why) = check(&view) else { return view };
             if Instant::now() > deadline {
@@ -102,7 +102,7 @@ impl Place {
     pub(crate) async fn stays(&self, name: &str, time: Duration, check: impl Fn(&View) -> Check) {
         let end = Instant::now() + time;
         while Instant::now() < end {
-            self.world.panic_if_operator_died().await;
+            self.world.panic_if_a_process_died().await;
             let view = self.view(name).await;
             if let Err(why) = check(&view) {
                 panic!("did not stay: {why}\n{}", self.report(name, &view));

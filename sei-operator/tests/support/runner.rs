@@ -51,6 +51,7 @@ impl Options {
                 "--skip" => options.skips.extend(arguments.next()),
                 // Always so here: nothing is captured, and scenarios run one by one.
                 "--nocapture" | "--no-capture" | "--test-threads=1" => {}
+                "--test-threads" => drop(arguments.next()),
                 flag if flag.starts_with('-') => return Err(format!("unknown option {flag}")),
                 filter => options.filters.push(filter.to_owned()),
             }

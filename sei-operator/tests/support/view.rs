@@ -76,12 +76,19 @@ impl View {
         check(pod.metadata.deletion_timestamp.is_some(), || "nobody has deleted the pod".to_owned())
     }
 
+    /// The pod is new, has this image, and waits for the kubelet.
+    pub(crate) fn pod_is_pending(&self, image: &str) -> Check {
+        let pod = self.pod.as_ref().ok_or("no pod")?;
+        check(pod.metadata.deletion_timestamp.is_none(), || "the pod is terminating".to_owned())?;
+        check(pod_phase(pod) == "Pending", || format!("the pod is {}", pod_phase(pod)))?;
+        check(seid_image(pod) == Some(image), || format!("the pod has {:?}, not {image}", seid_image(pod)))
+    }
+
     /// The pod is there to stay, its containers run, and seid's image is this one.
     pub(crate) fn pod_runs(&self, image: &str) -> Check {
         let pod = self.pod.as_ref().ok_or("no pod")?;
         check(pod.metadata.deletion_timestamp.is_none(), || "the pod is terminating".to_owned())?;
-        let phase = pod.status.as_ref().and_then(|status| status.phase.as_deref()).unwrap_or_default();
-        check(phase == "Running", || format!("the pod is {phase}"))?;
+        check(pod_phase(pod) == "Running", || format!("the pod is {}", pod_phase(pod)))?;
         let seid = seid_image(pod).ok_or("the pod has no container seid")?;
         check(seid == image, || format!("the pod runs {seid}, not {image}"))
     }
@@ -117,6 +124,10 @@ fn owned<T: ResourceExt>(what: &str, object: Option<&T>, uid: &str) -> Check {
     check(ours, || format!("the {what} is not controlled by the SeiNode"))
 }
 
+fn pod_phase(pod: &Pod) -> &str {
+    pod.status.as_ref().and_then(|status| status.phase.as_deref()).unwrap_or_default()
+}
+
 pub(crate) fn seid_image(pod: &Pod) -> Option<&str> {
     let containers = &pod.spec.as_ref()?.containers;
     containers.iter().find(|container| container.name == "seid")?.image.as_deref()
@@ -124,12 +135,14 @@ pub(crate) fn seid_image(pod: &Pod) -> Option<&str> {
 
 impl fmt::Display for View {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let node = self.node.as_ref().map(|node| (&node.metadata.deletion_timestamp, &node.data));
-        writeln!(out, "SeiNode: {}", yaml(&node))?;
-        let pod = self.pod.as_ref().map(|pod| {
-            let phase = pod.status.as_ref().and_then(|status| status.phase.clone());
-            (pod.uid(), phase, pod.metadata.deletion_timestamp.is_some(), seid_image(pod))
-        });
+        if let Some(node) = &self.node {
+            let about = (node.metadata.generation, &node.metadata.finalizers, &node.metadata.deletion_timestamp);
+            writeln!(out, "SeiNode (generation, finalizers, deleted at): {about:?}\n{}", yaml(&node.data))?;
+        }
+        let pod = self
+            .pod
+            .as_ref()
+            .map(|pod| (pod.uid(), pod_phase(pod), pod.metadata.deletion_timestamp.is_some(), seid_image(pod)));
         writeln!(out, "pod (uid, phase, terminating, seid image): {pod:?}")?;
         let stateful_set = self.stateful_set.as_ref().map(|set| (set.metadata.generation, &set.status));
         writeln!(out, "StatefulSet (generation, status): {}", yaml(&stateful_set))?;

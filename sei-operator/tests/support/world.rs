@@ -98,8 +98,9 @@ impl World {
         assert!(took <= STOP_DEADLINE, "a graceful stop took {took:?}");
     }
 
-    /// An operator that ended on its own explains every later timeout: fail at once.
-    pub(crate) async fn panic_if_operator_died(&self) {
+    /// An operator or a server that ended on its own explains every later timeout: fail at once.
+    pub(crate) async fn panic_if_a_process_died(&self) {
+        self.plane.panic_if_one_died();
         let mut running = self.operator.lock().await;
         let status = running.as_mut().and_then(Operator::exit_status);
         if let Some(status) = status {
@@ -174,7 +175,9 @@ async fn strip_finalizers(nodes: &Api<DynamicObject>, left: &[DynamicObject]) {
 async fn install_crds(admin: Client) {
     let definitions: Api<CustomResourceDefinition> = Api::all(admin);
     let apply = PatchParams::apply("test").force();
-    for definition in yaml_documents(&operator::print_crds()) {
+    let printed = yaml_documents(&operator::print_crds());
+    assert!(!printed.is_empty(), "sei-operator crds printed no CustomResourceDefinition");
+    for definition in printed {
         let name = definition.name_any();
         definitions.patch(&name, &apply, &Patch::Apply(&definition)).await.expect("the CRD installs");
         let deadline = Instant::now() + ESTABLISHED_DEADLINE;

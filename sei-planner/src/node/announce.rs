@@ -18,7 +18,7 @@ pub struct Event {
 #[must_use]
 pub fn announce(old: &SeiNodeStatus, new: &SeiNodeStatus) -> Vec<Event> {
     let mut events = Vec::new();
-    if old.phase != new.phase {
+    if old.phase() != new.phase() {
         let message = format!("Phase changed from {} to {}", old.phase(), new.phase());
         events.push(Event { warning: false, reason: c::PHASE_TRANSITION, message });
         if new.phase == Some(NodePhase::Failed) {

@@ -66,17 +66,23 @@ fn decide_active(node: &ValidNode, status: &SeiNodeStatus, plan: &TaskPlan, seen
             plan.target_generation.unwrap_or(0)
         )
     });
-    Decision::Supersede(successor(node, status, plan, seen), vec![why])
+    successor(node, status, plan, seen, why)
 }
 
 /// What takes the place of an active plan. A node that runs gets an update plan even without drift in the records: the
 /// template of the old plan may have been applied, and reverting the edit must roll it back.
-fn successor(node: &ValidNode, status: &SeiNodeStatus, plan: &TaskPlan, seen: &Observed) -> PlanKind {
-    if status.phase() == NodePhase::Running {
+fn successor(node: &ValidNode, status: &SeiNodeStatus, plan: &TaskPlan, seen: &Observed, why: String) -> Decision {
+    if status.phase() != NodePhase::Running {
+        return Decision::Supersede(init(status, Some(plan), seen), vec![why]);
+    }
+    if plan.tasks.iter().any(|task| task.kind == "apply-statefulset") {
         let drift = drift(node, status).into_iter().map(|(kind, _)| kind).collect();
-        PlanKind::Update(drift)
-    } else {
-        init(status, Some(plan), seen)
+        return Decision::Supersede(PlanKind::Update(drift), vec![why]);
+    }
+    match decide_free(node, status, seen) {
+        Decision::Start(kind, why) => Decision::Supersede(kind, why),
+        // The edit asks for nothing that the plan stands in the way of.
+        Decision::Continue | Decision::Supersede(..) | Decision::Wait(_) | Decision::Idle => Decision::Continue,
     }
 }
 

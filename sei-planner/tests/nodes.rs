@@ -1,0 +1,109 @@
+//! What the planner makes of each case of `fixtures/nodes/`: `node.yaml`, facts in `facts.yaml`, the answer in `plan.snap`.
+//! All of them are seen at 2026-01-01T00:00:00Z on the platform of `fixtures/reference/platform.env`.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+use sei_planner::api::{SeiNode, Time};
+use sei_planner::node::{NodePlan, Observed, PodFacts, Presence, SidecarHealth, TaskProbe, plan_node};
+use sei_planner::platform::Platform;
+use serde::Deserialize;
+
+#[derive(Deserialize, Default)]
+#[serde(default, rename_all = "camelCase", deny_unknown_fields)]
+struct Facts {
+    statefulset: String,
+    service: String,
+    data_volume: String,
+    sidecar: String,
+    in_flight: String,
+    peers: Vec<String>,
+    pod: Option<PodFact>,
+}
+
+#[derive(Deserialize)]
+struct PodFact {
+    uid: String,
+}
+
+impl Facts {
+    fn observed(self) -> Observed {
+        let presence = |word: &str| match word {
+            "" => Presence::Unknown,
+            "present" => Presence::Present,
+            "missing" => Presence::Missing,
+            other => panic!("presence {other}"),
+        };
+        Observed {
+            statefulset: presence(&self.statefulset),
+            service: presence(&self.service),
+            data_volume: presence(&self.data_volume),
+            pod: self.pod.map(|pod| PodFacts { uid: pod.uid, ..PodFacts::of(&serde_json::json!({})) }),
+            peers: self.peers,
+            sidecar: match self.sidecar.as_str() {
+                "" => SidecarHealth::NotAsked,
+                "ready" => SidecarHealth::Ready,
+                "notReady" => SidecarHealth::NotReady,
+                "unreachable" => SidecarHealth::Unreachable("connection refused".to_owned()),
+                other => panic!("sidecar {other}"),
+            },
+            in_flight: match self.in_flight.as_str() {
+                "" | "notAsked" => TaskProbe::NotAsked,
+                "idle" => TaskProbe::Idle,
+                "completed" => TaskProbe::Completed,
+                "running" => TaskProbe::Running,
+                "unreachable" => TaskProbe::Unreachable,
+                other => panic!("inFlight {other}"),
+            },
+        }
+    }
+}
+
+fn read<T: for<'de> Deserialize<'de>>(path: &Path) -> T {
+    let text = std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    serde_saphyr::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// A line a task, and a line for everything that people are told.
+fn told(plan: &NodePlan) -> String {
+    let mut text = format!("{:?}", plan.outcome).to_lowercase();
+    writeln!(text, " (disruptive {}, destructive {})", plan.disruptive, plan.destructive).unwrap();
+    for why in &plan.why {
+        writeln!(text, "because {why}").unwrap();
+    }
+    for problem in &plan.problems {
+        writeln!(text, "{} {}: {}", problem.code, problem.field, problem.message).unwrap();
+    }
+    let Some(plan) = &plan.plan else { return text };
+    writeln!(text, "{:?} {:?} of generation {:?}", plan.kind, plan.drift, plan.target_generation).unwrap();
+    for task in &plan.tasks {
+        let retries = if task.max_retries > 0 { format!(" retries {}", task.max_retries) } else { String::new() };
+        writeln!(text, "  {:<21}{:?}{retries} {}", task.kind, task.status, task.params).unwrap();
+    }
+    text
+}
+
+#[test]
+fn every_case_is_planned_as_its_snapshot_says() {
+    let fixtures = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../fixtures");
+    let lines = std::fs::read_to_string(fixtures.join("reference/platform.env")).unwrap();
+    let platform = Platform::from_map(&Platform::parse_lines(&lines).unwrap()).unwrap();
+    let now = Time::at("2026-01-01T00:00:00Z".parse().unwrap());
+    let mut cases: Vec<PathBuf> =
+        std::fs::read_dir(fixtures.join("nodes")).unwrap().map(|entry| entry.unwrap().path()).collect();
+    cases.sort();
+    assert!(cases.len() >= 35, "only {} cases", cases.len());
+    for case in cases {
+        let node: SeiNode = read(&case.join("node.yaml"));
+        let facts = case.join("facts.yaml");
+        let facts: Facts = if facts.exists() { read(&facts) } else { Facts::default() };
+        let plan = plan_node(&node, &platform, &facts.observed(), now, "00000000-0000-4000-8000-000000000000");
+        let mut settings = insta::Settings::clone_current();
+        settings.set_snapshot_path(&case);
+        settings.set_prepend_module_to_snapshot(false);
+        settings.set_omit_expression(true);
+        settings.bind(|| insta::assert_snapshot!("plan", told(&plan)));
+    }
+}

@@ -1,0 +1,7 @@
+//! The parts of Kubernetes that act on stored objects: each has `notice` (a change happened: decide what is due) and
+//! acts only when that is due.
+
+pub(super) mod gc;
+pub(super) mod kubelet;
+pub(super) mod statefulset;
+pub(super) mod volumes;

@@ -1,0 +1,161 @@
+//! Faults at numbered calls: crashes of the operator's process and requests that get lost. Nothing here is random.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use sei_planner::names::NodeKey;
+
+/// A crash of the operator's process at one call to the API server or to a sidecar.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct CrashAt {
+    /// Number of the call, counted from 1 over the whole life of the world.
+    pub call: u64,
+    /// Before or after the call takes effect.
+    pub point: Point,
+}
+
+/// On which side of a call the process dies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Point {
+    /// The call is not applied.
+    Before,
+    /// The call is applied and nobody hears the answer.
+    After,
+}
+
+/// What goes wrong at one call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Fault {
+    /// The process dies.
+    Crash(Point),
+    /// The request is lost: not applied, answered with `Unavailable` or `Unreachable`.
+    LostRequest,
+    /// The answer is lost: applied, answered with `Unavailable` or `Unreachable`.
+    LostAnswer,
+    /// A write with a precondition is refused with a conflict; other calls go through.
+    Conflict,
+}
+
+/// One run of the operator's process, and the call counter.
+#[derive(Debug, Default)]
+pub(super) struct Process {
+    /// Number of the process, counted from 0.
+    pub(super) epoch: u64,
+    /// Calls so far, over all processes.
+    pub(super) calls: u64,
+    /// Whether the process died.
+    pub(super) dead: bool,
+    /// The reconcile under way.
+    pub(super) look: Option<Look>,
+    /// resourceVersion of this process's last write to each node.
+    written: BTreeMap<NodeKey, u64>,
+    faults: BTreeMap<u64, Fault>,
+}
+
+/// What a reconcile did so far that the invariants ask about.
+#[derive(Debug)]
+pub(super) struct Look {
+    /// The node that is reconciled.
+    pub(super) key: NodeKey,
+    /// resourceVersions of the node that the reconcile saw.
+    pub(super) versions: BTreeSet<String>,
+    /// Status writes it asked for.
+    pub(super) status_writes: u32,
+}
+
+impl Process {
+    /// The first process, with faults to come.
+    pub(super) fn new(faults: BTreeMap<u64, Fault>) -> Self {
+        Self { faults, ..Self::default() }
+    }
+
+    /// Counts a call; its number and what goes wrong at it.
+    pub(super) fn next_call(&mut self) -> (u64, Option<Fault>) {
+        self.calls += 1;
+        (self.calls, self.faults.remove(&self.calls))
+    }
+
+    /// Adds a fault.
+    pub(super) fn plan_fault(&mut self, call: u64, fault: Fault) {
+        self.faults.insert(call, fault);
+    }
+
+    /// A fresh process.
+    pub(super) fn restart(&mut self) {
+        self.epoch += 1;
+        self.dead = false;
+        self.look = None;
+        self.written.clear();
+    }
+
+    /// A reconcile begins.
+    pub(super) fn begin(&mut self, key: &NodeKey) {
+        self.look = Some(Look { key: key.clone(), versions: BTreeSet::new(), status_writes: 0 });
+    }
+
+    /// A resourceVersion of the node became known to the reconcile.
+    pub(super) fn saw_version(&mut self, version: &str) {
+        if let Some(look) = &mut self.look {
+            look.versions.insert(version.to_owned());
+        }
+    }
+
+    /// This process wrote the node.
+    pub(super) fn wrote(&mut self, key: &NodeKey, version: u64) {
+        self.written.insert(key.clone(), version);
+    }
+
+    /// resourceVersion of this process's last write to a node, 0 when there was none.
+    pub(super) fn own_version(&self, key: &NodeKey) -> u64 {
+        self.written.get(key).copied().unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::sim::testing::{id, service, world};
+    use crate::sim::{Options, Reconcile, Sim, Verb};
+    use crate::world::{Cluster, Kind};
+
+    use super::*;
+
+    /// Applies a Service with no plan stored: the violation does not matter here.
+    fn run(options: Options) -> Sim {
+        let sim = world(options);
+        let mut driver = sim.drive(Reconcile(async |sim: &Sim, _: &NodeKey| {
+            sim.read(&id(Kind::Service, "rpc-0")).await?;
+            sim.apply(&id(Kind::Service, "rpc-0"), &service("")).await?;
+            Ok(crate::reconcile::LookAgain { at: None })
+        }));
+        let _ = driver.run_for(3);
+        sim
+    }
+
+    fn applied(sim: &Sim) -> bool {
+        sim.object(&id(Kind::Service, "rpc-0")).is_some()
+    }
+
+    fn crash(point: Point) -> Sim {
+        run(Options::default().crash(CrashAt { call: 2, point }))
+    }
+
+    #[test]
+    fn before_means_not_applied_and_after_means_applied() {
+        assert!(applied(&run(Options::default())));
+        assert!(!applied(&crash(Point::Before)));
+        assert!(applied(&crash(Point::After)));
+    }
+
+    #[test]
+    fn no_call_follows_a_crash_in_the_same_process() {
+        let sim = crash(Point::Before);
+        assert_eq!(sim.calls(), 2);
+        assert_eq!(sim.counters().of(Verb::Apply), 1);
+    }
+
+    #[test]
+    fn lost_requests_and_lost_answers_differ_in_effect_only() {
+        assert!(!applied(&run(Options::default().fault(2, Fault::LostRequest))));
+        assert!(applied(&run(Options::default().fault(2, Fault::LostAnswer))));
+        assert!(!applied(&run(Options::default().fault(2, Fault::Conflict))));
+    }
+}

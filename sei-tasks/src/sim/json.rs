@@ -1,0 +1,177 @@
+//! Small helpers on JSON values: paths, merge patches, differences. No Kubernetes in here.
+
+use serde_json::{Map, Value};
+
+/// The string at a JSON pointer, empty when there is none.
+pub(super) fn text<'a>(value: &'a Value, pointer: &str) -> &'a str {
+    value.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
+}
+
+/// The integer at a JSON pointer, 0 when there is none.
+pub(super) fn number(value: &Value, pointer: &str) -> i64 {
+    value.pointer(pointer).and_then(Value::as_i64).unwrap_or_default()
+}
+
+/// The list at a JSON pointer, empty when there is none.
+pub(super) fn list<'a>(value: &'a Value, pointer: &str) -> &'a [Value] {
+    value.pointer(pointer).and_then(Value::as_array).map_or(&[], Vec::as_slice)
+}
+
+/// Puts `new` at a path of keys and makes the objects on the way.
+pub(super) fn set(value: &mut Value, path: &[&str], new: Value) {
+    let Some((last, parents)) = path.split_last() else {
+        *value = new;
+        return;
+    };
+    let mut at = value;
+    for key in parents {
+        let Some(map) = object(at) else { return };
+        at = map.entry(*key).or_insert_with(empty);
+    }
+    if let Some(map) = object(at) {
+        map.insert((*last).to_owned(), new);
+    }
+}
+
+/// Removes what is at a path of keys.
+pub(super) fn remove(value: &mut Value, path: &[&str]) {
+    let Some((last, parents)) = path.split_last() else {
+        return;
+    };
+    let mut at = value;
+    for key in parents {
+        match at.get_mut(*key) {
+            Some(next) => at = next,
+            None => return,
+        }
+    }
+    if let Some(map) = at.as_object_mut() {
+        map.remove(*last);
+    }
+}
+
+/// The value as an object; anything else becomes an empty one first, so that there always is one.
+pub(super) fn object(value: &mut Value) -> Option<&mut Map<String, Value>> {
+    if !value.is_object() {
+        *value = empty();
+    }
+    value.as_object_mut()
+}
+
+/// `{}`.
+pub(super) fn empty() -> Value {
+    Value::Object(Map::new())
+}
+
+/// Applies an RFC 7396 merge patch.
+pub(super) fn merge_patch(target: &mut Value, patch: &Value) {
+    let Value::Object(changes) = patch else {
+        *target = patch.clone();
+        return;
+    };
+    let Some(map) = object(target) else { return };
+    for (key, change) in changes {
+        if change.is_null() {
+            map.remove(key);
+        } else {
+            merge_patch(map.entry(key.clone()).or_insert(Value::Null), change);
+        }
+    }
+}
+
+/// The RFC 7396 merge patch (with explicit nulls) that turns `from` into `to`.
+pub(super) fn merge_difference(from: &Value, to: &Value) -> Value {
+    let (Value::Object(old), Value::Object(new)) = (from, to) else {
+        return to.clone();
+    };
+    let mut patch = Map::new();
+    for key in old.keys().filter(|key| !new.contains_key(*key)) {
+        patch.insert(key.clone(), Value::Null);
+    }
+    for (key, value) in new {
+        match old.get(key) {
+            Some(before) if before == value => {}
+            Some(before) => {
+                patch.insert(key.clone(), merge_difference(before, value));
+            }
+            None => {
+                patch.insert(key.clone(), value.clone());
+            }
+        }
+    }
+    Value::Object(patch)
+}
+
+/// Drops members that are `null`, at any depth, as a schema without `nullable` does.
+pub(super) fn drop_nulls(value: &mut Value) {
+    match value {
+        Value::Object(map) => {
+            map.retain(|_, member| !member.is_null());
+            map.values_mut().for_each(drop_nulls);
+        }
+        Value::Array(items) => items.iter_mut().for_each(drop_nulls),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
+
+/// The value as text with sorted members: equal values have equal text.
+pub(super) fn canonical(value: &Value) -> String {
+    match value {
+        Value::Object(map) => {
+            let sorted: std::collections::BTreeMap<&String, &Value> = map.iter().collect();
+            let members = sorted.into_iter().map(|(key, member)| format!("{key:?}:{}", canonical(member)));
+            format!("{{{}}}", members.collect::<Vec<_>>().join(","))
+        }
+        Value::Array(items) => {
+            let items: Vec<String> = items.iter().map(canonical).collect();
+            format!("[{}]", items.join(","))
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => value.to_string(),
+    }
+}
+
+/// Removes members of these names, at any depth.
+pub(super) fn drop_members(value: &mut Value, names: &[&str]) {
+    match value {
+        Value::Object(map) => {
+            map.retain(|key, _| !names.contains(&key.as_str()));
+            map.values_mut().for_each(|member| drop_members(member, names));
+        }
+        Value::Array(items) => items.iter_mut().for_each(|item| drop_members(item, names)),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_difference_applied_gives_the_other_value() {
+        let from = json!({"a": 1, "b": {"c": 2, "d": 3}, "e": [1]});
+        let to = json!({"b": {"c": 2, "x": 4}, "e": [2], "f": true});
+        let patch = merge_difference(&from, &to);
+        assert_eq!(patch, json!({"a": null, "b": {"d": null, "x": 4}, "e": [2], "f": true}));
+        let mut patched = from;
+        merge_patch(&mut patched, &patch);
+        assert_eq!(patched, to);
+    }
+
+    #[test]
+    fn nulls_are_dropped_at_any_depth() {
+        let mut value = json!({"a": null, "b": [{"c": null, "d": 1}]});
+        drop_nulls(&mut value);
+        assert_eq!(value, json!({"b": [{"d": 1}]}));
+    }
+
+    #[test]
+    fn paths_are_made_and_removed() {
+        let mut value = json!({});
+        set(&mut value, &["a", "b"], json!(1));
+        assert_eq!(number(&value, "/a/b"), 1);
+        remove(&mut value, &["a", "b"]);
+        assert_eq!(value, json!({"a": {}}));
+    }
+}

@@ -1,0 +1,174 @@
+//! A simulated world: an API server, the Kubernetes controllers, kubelet, sidecars and a clock in memory, behind the
+//! traits of [`crate::world`]. The code that reconciles real clusters runs on it unchanged, in virtual time.
+//!
+//! Everything is deterministic: the same options, operator and user actions give the same trace. What it is for: tests
+//! (a crash or a lost request at every single call), showing a newcomer a node that comes up without a cluster, and
+//! tests of embedders. A world is a [`Sim`]; a [`Driver`] lets an [`Operator`] live in it.
+//!
+//! ```
+//! use sei_tasks::sim::{Options, Reconcile, Sim};
+//! use sei_tasks::reconcile::LookAgain;
+//! use sei_tasks::world::Clock;
+//!
+//! let sim = Sim::new(Options::default());
+//! let operator = Reconcile(async |sim: &Sim, _key: &_| Ok(LookAgain { at: Some(sim.now().plus_seconds(60)) }));
+//! let mut driver = sim.drive(operator);
+//! assert!(driver.run_for(300).is_ok());
+//! assert_eq!(sim.elapsed_seconds(), 300);
+//! ```
+
+mod api;
+mod clock;
+mod controllers;
+mod crash;
+mod drive;
+mod fingerprint;
+mod invariants;
+mod json;
+mod options;
+mod sidecar;
+mod state;
+mod store;
+#[cfg(test)]
+mod testing;
+mod trace;
+mod user;
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use sei_planner::api::{SeiNode, Time};
+use sei_planner::names::NodeKey;
+use serde_json::Value;
+
+use crate::world::{Clock, Kind, ObjectId};
+
+pub use crash::{CrashAt, Fault, Point};
+pub use drive::{Driver, NotConverged, Operator, Reconcile, SeiOperator};
+pub use invariants::Violation;
+pub use options::{Delays, Durations, Options};
+pub use sidecar::SeidConfig;
+pub use trace::{Call, Counters, Entry, Fact, Moment, SeidStart, Verb, What};
+
+use state::State;
+
+/// A handle on a simulated world. Clones are handles on the same world.
+#[derive(Clone)]
+pub struct Sim {
+    state: Arc<Mutex<State>>,
+}
+
+impl Sim {
+    /// An empty world, at 2026-01-01T00:00:00Z.
+    #[must_use]
+    pub fn new(options: Options) -> Self {
+        Self { state: Arc::new(Mutex::new(State::new(options))) }
+    }
+
+    /// Lets an operator live in this world; its first process starts now.
+    pub fn drive<O: Operator>(&self, operator: O) -> Driver<O> {
+        Driver::new(self.clone(), operator)
+    }
+
+    /// Everything that happened, in order.
+    #[must_use]
+    pub fn trace(&self) -> Vec<Entry> {
+        self.with(|state| state.trace.entries.clone())
+    }
+
+    /// What happened, for people.
+    #[must_use]
+    pub fn timeline(&self) -> Vec<Moment> {
+        self.with(|state| state.trace.timeline.clone())
+    }
+
+    /// The operator's calls by kind.
+    #[must_use]
+    pub fn counters(&self) -> Counters {
+        self.with(|state| state.trace.counters.clone())
+    }
+
+    /// How many calls that a fault can hit the operator has made; the last one has this number.
+    #[must_use]
+    pub fn calls(&self) -> u64 {
+        self.with(|state| state.process.calls)
+    }
+
+    /// Invariants that were broken, in order.
+    #[must_use]
+    pub fn violations(&self) -> Vec<Violation> {
+        self.with(|state| state.violations.clone())
+    }
+
+    /// Seconds since the world began.
+    #[must_use]
+    pub fn elapsed_seconds(&self) -> i64 {
+        self.now().seconds_since(clock::start())
+    }
+
+    /// When the world began.
+    #[must_use]
+    pub fn began_at(&self) -> Time {
+        clock::start()
+    }
+
+    /// An object as it stands.
+    #[must_use]
+    pub fn object(&self, id: &ObjectId) -> Option<Value> {
+        self.with(|state| state.store.get(id).map(|object| object.as_ref().clone()))
+    }
+
+    /// Every object of a kind, in order of namespace and name.
+    #[must_use]
+    pub fn objects(&self, kind: Kind) -> Vec<Value> {
+        self.with(|state| {
+            let objects = state.store.list(kind);
+            objects.map(|(_, object)| object.as_ref().clone()).collect()
+        })
+    }
+
+    /// A SeiNode as it stands.
+    #[must_use]
+    pub fn sei_node(&self, key: &NodeKey) -> Option<SeiNode> {
+        self.with(|state| state.node(key))
+    }
+
+    /// Keys of all SeiNodes.
+    #[must_use]
+    pub fn sei_nodes(&self) -> Vec<NodeKey> {
+        self.with(|state| state.nodes())
+    }
+
+    /// Every start of a node's seid, with the configuration it started with.
+    #[must_use]
+    pub fn seid_starts(&self, key: &NodeKey) -> Vec<SeidStart> {
+        self.with(|state| {
+            let facts = state.trace.entries.iter().map(|entry| &entry.fact);
+            facts
+                .filter_map(|fact| match fact {
+                    Fact::Seid(start) if start.node == *key => Some(start.clone()),
+                    Fact::Seid(_)
+                    | Fact::Call(_)
+                    | Fact::Container { .. }
+                    | Fact::ReconcileBegin(_)
+                    | Fact::ReconcileEnd(..)
+                    | Fact::Crashed
+                    | Fact::Restarted
+                    | Fact::User(_) => None,
+                })
+                .collect()
+        })
+    }
+
+    /// The normalised state of the world: two runs that end alike have equal fingerprints, whatever happened on the
+    /// way. Ids, uids, times, resourceVersions and retry counters are left out.
+    #[must_use]
+    pub fn fingerprint(&self) -> Value {
+        self.with(|state| fingerprint::of(state))
+    }
+
+    /// The only place where the world is locked. A panic elsewhere does not hide the world from tests.
+    fn with<T>(&self, act: impl FnOnce(&mut State) -> T) -> T {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        act(&mut state)
+    }
+}

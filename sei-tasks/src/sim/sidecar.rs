@@ -1,0 +1,689 @@
+//! The sidecars: task rows, markers and configuration on the data volume, and the ready flag of each process. As far
+//! as full nodes need them; what a task does not need there simply succeeds.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use sei_planner::api::Time;
+use sei_planner::names::NodeKey;
+use serde_json::{Value, json};
+
+use crate::world::{Kind, ObjectId, SidecarError, TaskReport, TaskRequest, TaskState};
+
+use super::clock::Due;
+use super::controllers::kubelet::{self, SIDECAR};
+use super::json::{list, number, text};
+use super::state::State;
+use super::trace::SeidStart;
+
+/// The dotted keys that the sidecar's configuration library knows, one per line.
+const CONFIG_KEYS: &str = include_str!("config_keys.txt");
+/// Modes that a full configuration may name.
+const MODES: [&str; 4] = ["validator", "full", "seed", "archive"];
+/// Port on which a proxy in front of a sidecar speaks TLS.
+const TLS_PORT: i64 = 8443;
+/// Types of tasks with a marker file, and what it is called here.
+const MARKERS: [(&str, &str); 7] = [
+    ("snapshot-restore", "snapshot-done"),
+    ("configure-genesis", "genesis-done"),
+    ("configure-state-sync", "statesync-done"),
+    ("generate-identity", "identity-done"),
+    ("generate-gentx", "gentx-done"),
+    ("upload-genesis-artifacts", "artifact-upload-done"),
+    ("assemble-and-upload-genesis", "assemble-done"),
+];
+/// Types of tasks without one.
+const UNMARKED: [&str; 10] = [
+    "config-apply",
+    "config-validate",
+    "config-patch",
+    "config-reload",
+    "mark-ready",
+    "snapshot-upload",
+    "discover-peers",
+    "set-genesis-peers",
+    "await-condition",
+    "result-export",
+];
+
+/// What is on the data volumes, and what will go wrong.
+#[derive(Debug, Default)]
+pub(super) struct Sidecars {
+    /// Disks by uid of the claim.
+    pub(super) disks: BTreeMap<String, Disk>,
+    /// Failures to come, by type of task: how often, and what it says.
+    pub(super) failures: BTreeMap<String, (u32, String)>,
+    /// Until when a node's sidecar does not answer.
+    pub(super) silent_until: BTreeMap<NodeKey, Time>,
+}
+
+/// What a sidecar keeps on the data volume.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Disk {
+    /// Tasks by id.
+    pub(super) rows: BTreeMap<String, Row>,
+    /// Marker files.
+    pub(super) markers: BTreeSet<&'static str>,
+    /// The configuration of seid.
+    pub(super) config: SeidConfig,
+}
+
+impl Disk {
+    /// Type and state of every task, sorted.
+    pub(super) fn summary(&self) -> Vec<String> {
+        let rows = self.rows.values();
+        let mut lines: Vec<String> = rows.map(|row| format!("{} {:?}", row.kind, row.state)).collect();
+        lines.sort();
+        lines
+    }
+}
+
+/// A task in the sidecar's database.
+#[derive(Clone, Debug)]
+pub(super) struct Row {
+    kind: String,
+    params: Value,
+    state: TaskState,
+    error: String,
+    run: u32,
+}
+
+/// The configuration of seid on a data volume.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct SeidConfig {
+    /// Mode of the last full configuration; absent before it, and then there is no `app.toml`.
+    pub mode: Option<String>,
+    /// Overrides in force.
+    pub overrides: BTreeMap<String, String>,
+    /// Persistent peers.
+    pub peers: Vec<String>,
+    /// The section about state sync, when it was configured.
+    pub state_sync: Option<Value>,
+}
+
+impl SeidConfig {
+    /// The configuration as a JSON value.
+    #[must_use]
+    pub fn to_value(&self) -> Value {
+        json!({
+            "mode": self.mode,
+            "overrides": self.overrides,
+            "peers": self.peers,
+            "stateSync": self.state_sync,
+        })
+    }
+}
+
+/// A sidecar that answers.
+struct Endpoint {
+    pod: String,
+    disk: String,
+    process: u64,
+    ready: bool,
+}
+
+/// `POST /v0/tasks`.
+pub(super) fn submit(state: &mut State, base_url: &str, request: &TaskRequest) -> Result<(), SidecarError> {
+    let endpoint = reach(state, base_url)?;
+    check_request(request)?;
+    let disk = state.sidecars.disks.entry(endpoint.disk.clone()).or_default();
+    let run = match disk.rows.get(&request.id) {
+        Some(row) if row.state != TaskState::Failed => return Ok(()),
+        Some(row) => row.run + 1,
+        None => 1,
+    };
+    let row = Row {
+        kind: request.kind.to_owned(),
+        params: request.params.clone().unwrap_or_else(|| json!({})),
+        state: TaskState::Running,
+        error: String::new(),
+        run,
+    };
+    disk.rows.insert(request.id.clone(), row);
+    start(state, &endpoint.pod, endpoint.process, &request.id);
+    Ok(())
+}
+
+/// `GET /v0/tasks/{id}`.
+pub(super) fn task(state: &State, base_url: &str, id: &str) -> Result<Option<TaskReport>, SidecarError> {
+    let endpoint = reach(state, base_url)?;
+    let disk = state.sidecars.disks.get(&endpoint.disk);
+    Ok(disk.and_then(|disk| disk.rows.get(id)).map(|row| TaskReport { state: row.state, error: row.error.clone() }))
+}
+
+/// `GET /v0/healthz`.
+pub(super) fn healthz(state: &State, base_url: &str) -> Result<bool, SidecarError> {
+    reach(state, base_url).map(|endpoint| endpoint.ready)
+}
+
+/// A fresh process runs what its predecessor left running.
+pub(super) fn rehydrate(state: &mut State, pod: &str) {
+    let Some(run) = state.kubelet.pods.get(pod) else {
+        return;
+    };
+    let (Some(process), Some(disk)) = (run.process, run.disk.clone()) else {
+        return;
+    };
+    let unfinished: Vec<String> = state
+        .sidecars
+        .disks
+        .get(&disk)
+        .map(|disk| {
+            let rows = disk.rows.iter();
+            rows.filter(|(_, row)| row.state == TaskState::Running).map(|(id, _)| id.clone()).collect()
+        })
+        .unwrap_or_default();
+    for id in unfinished {
+        start(state, pod, process.number, &id);
+    }
+}
+
+/// Ends a task: its effect on the volume, its row, and the ready flag. Nothing happens when the process is gone.
+pub(super) fn finish(state: &mut State, pod: &str, process: u64, id: &str, run: u32) {
+    let Some((disk_uid, row)) = running_row(state, pod, process, id) else {
+        return;
+    };
+    if row.run != run {
+        return;
+    }
+    let outcome = match injected_failure(state, &row.kind) {
+        Some(error) => Err(error),
+        None => effect(state, &disk_uid, &row),
+    };
+    let ready = row.kind == "mark-ready" && outcome.is_ok();
+    let disk = state.sidecars.disks.entry(disk_uid).or_default();
+    if let Some(row) = disk.rows.get_mut(id) {
+        match outcome {
+            Ok(()) => row.state = TaskState::Completed,
+            Err(error) => {
+                row.state = TaskState::Failed;
+                row.error = error;
+            }
+        }
+    }
+    if ready {
+        kubelet::sidecar_ready(state, pod);
+    }
+}
+
+/// What seid starts with.
+pub(super) fn seid_start(state: &State, node: &NodeKey, disk: &str, image: &str) -> SeidStart {
+    let disk = state.sidecars.disks.get(disk).cloned().unwrap_or_default();
+    SeidStart {
+        node: node.clone(),
+        image: image.to_owned(),
+        mode: disk.config.mode,
+        overrides: disk.config.overrides,
+        peers: disk.config.peers,
+        state_sync: disk.config.state_sync.is_some(),
+        snapshot: disk.markers.contains("snapshot-done"),
+        genesis: disk.markers.contains("genesis-done"),
+    }
+}
+
+fn check_request(request: &TaskRequest) -> Result<(), SidecarError> {
+    let kind = request.kind;
+    let known = UNMARKED.contains(&kind) || marker(kind).is_some();
+    if !known {
+        return Err(SidecarError::Refused(format!("unknown task type: {kind}")));
+    }
+    if uuid::Uuid::parse_str(&request.id).is_err() {
+        let id = &request.id;
+        return Err(SidecarError::Refused(format!("task ID must be a valid UUID: {id:?}")));
+    }
+    Ok(())
+}
+
+fn marker(kind: &str) -> Option<&'static str> {
+    let found = MARKERS.iter().find(|(name, _)| *name == kind);
+    found.map(|(_, marker)| *marker)
+}
+
+/// Begins a task whose row is written. Wrong parameters and marker files end it at once.
+fn start(state: &mut State, pod: &str, process: u64, id: &str) {
+    let Some((disk, row)) = running_row(state, pod, process, id) else {
+        return;
+    };
+    if row.kind == "snapshot-upload" {
+        return;
+    }
+    let marked = marker(&row.kind).is_some_and(|marker| {
+        let disk = state.sidecars.disks.get(&disk);
+        disk.is_some_and(|disk| disk.markers.contains(marker))
+    });
+    let seconds = state.options.durations.of(&row.kind);
+    if marked || seconds == 0 {
+        return finish(state, pod, process, id, row.run);
+    }
+    let due = Due::Task { pod: pod.to_owned(), process, task: id.to_owned(), run: row.run };
+    state.queue.push(state.now.plus_seconds(seconds), due);
+}
+
+/// The disk and the row of a task that runs in this process.
+fn running_row(state: &State, pod: &str, process: u64, id: &str) -> Option<(String, Row)> {
+    let run = state.kubelet.pods.get(pod)?;
+    if run.process?.number != process {
+        return None;
+    }
+    let disk = run.disk.clone()?;
+    let row = state.sidecars.disks.get(&disk)?.rows.get(id)?;
+    (row.state == TaskState::Running).then(|| (disk, row.clone()))
+}
+
+fn injected_failure(state: &mut State, kind: &str) -> Option<String> {
+    let (left, error) = state.sidecars.failures.get_mut(kind)?;
+    *left = left.checked_sub(1)?;
+    Some(error.clone())
+}
+
+/// What a task does to the volume.
+fn effect(state: &mut State, disk: &str, row: &Row) -> Result<(), String> {
+    let reachable = reachable_peers(state, &row.params);
+    let disk = state.sidecars.disks.entry(disk.to_owned()).or_default();
+    let marker = marker(&row.kind);
+    if marker.is_some_and(|marker| disk.markers.contains(marker)) {
+        return Ok(());
+    }
+    match row.kind.as_str() {
+        "snapshot-restore" if number(&row.params, "/targetHeight") < 0 => {
+            return Err("snapshot-restore: targetHeight must not be negative".to_owned());
+        }
+        "config-apply" => config_apply(&mut disk.config, &row.params)?,
+        "config-validate" if disk.config.mode.is_none() => {
+            return Err("config-validate: reading config: open app.toml: no such file".to_owned());
+        }
+        "discover-peers" => disk.config.peers = discover_peers(&row.params, &reachable)?,
+        "set-genesis-peers" => disk.config.peers = vec![peer("genesis")],
+        "configure-state-sync" => configure_state_sync(&mut disk.config, &row.params)?,
+        _ => {}
+    }
+    disk.markers.extend(marker);
+    Ok(())
+}
+
+/// A full intent replaces everything; an incremental one changes overrides and keeps the rest.
+fn config_apply(config: &mut SeidConfig, params: &Value) -> Result<(), String> {
+    let overrides = overrides_of(params);
+    let unknown = overrides.keys().find(|key| !CONFIG_KEYS.lines().any(|known| known == key.as_str()));
+    let incremental = params.get("incremental") == Some(&Value::Bool(true));
+    if incremental {
+        if config.mode.is_none() {
+            return Err("config-apply incremental: reading current config: no app.toml".to_owned());
+        }
+        if let Some(key) = unknown {
+            return Err(format!(
+                "config-apply incremental: applying incremental overrides: unknown override key {key:?}"
+            ));
+        }
+        config.overrides.extend(overrides);
+        return Ok(());
+    }
+    let mode = text(params, "/mode");
+    if mode.is_empty() {
+        let error = "config-apply: mode is required for non-incremental config resolution";
+        return Err(error.to_owned());
+    }
+    if !MODES.contains(&mode) {
+        return Err(format!("config-apply: invalid mode {mode:?}"));
+    }
+    if let Some(key) = unknown {
+        return Err(format!("config-apply: applying overrides: unknown override key {key:?}"));
+    }
+    *config = SeidConfig { mode: Some(mode.to_owned()), overrides, ..SeidConfig::default() };
+    Ok(())
+}
+
+fn overrides_of(params: &Value) -> BTreeMap<String, String> {
+    let Some(members) = params.get("overrides").and_then(Value::as_object) else {
+        return BTreeMap::new();
+    };
+    members.iter().map(|(key, value)| (key.clone(), value.as_str().unwrap_or_default().to_owned())).collect()
+}
+
+/// Peers that the sources give, in order and without repetition.
+fn discover_peers(params: &Value, reachable: &BTreeSet<String>) -> Result<Vec<String>, String> {
+    let sources = list(params, "/sources");
+    if sources.is_empty() {
+        return Err("discover-peers: missing required param 'sources'".to_owned());
+    }
+    let mut peers: Vec<String> = Vec::new();
+    for (index, source) in sources.iter().enumerate() {
+        let found = source_peers(index, source, reachable)?;
+        for peer in found {
+            if !peers.contains(&peer) {
+                peers.push(peer);
+            }
+        }
+    }
+    Ok(peers)
+}
+
+fn source_peers(index: usize, source: &Value, reachable: &BTreeSet<String>) -> Result<Vec<String>, String> {
+    let strings = |field: &str| -> Vec<String> {
+        let items = list(source, field).iter();
+        items.filter_map(Value::as_str).map(str::to_owned).collect()
+    };
+    let lacks = |what: &str| Err(format!("discover-peers: source[{index}]: {what}"));
+    match text(source, "/type") {
+        "ec2Tags" if text(source, "/region").is_empty() => lacks("ec2Tags source missing required field 'region'"),
+        "ec2Tags" => Ok(vec![peer("ec2-a"), peer("ec2-b")]),
+        "static" if strings("/addresses").is_empty() => lacks("static source has empty addresses"),
+        "static" => Ok(strings("/addresses")),
+        "dnsEndpoints" => {
+            let hosts = strings("/endpoints");
+            let found = hosts.iter().filter(|host| reachable.contains(*host));
+            let found: Vec<String> = found.map(|host| peer(host)).collect();
+            if found.is_empty() {
+                let tried = hosts.len();
+                return Err(format!("no reachable peers found via dnsEndpoints ({tried} endpoints tried)"));
+            }
+            Ok(found)
+        }
+        other => lacks(&format!("unknown type {other:?}")),
+    }
+}
+
+/// `nodeId@host:26656`, with an id that depends on the host only.
+fn peer(host: &str) -> String {
+    let id = node_id_of(host);
+    format!("{id}@{host}:26656")
+}
+
+/// 40 hex digits made from a host name.
+fn node_id_of(host: &str) -> String {
+    let sum = host.bytes().fold(7_u64, |sum, byte| sum.wrapping_mul(31).wrapping_add(u64::from(byte)));
+    format!("{sum:040x}")
+}
+
+/// The hosts among the endpoints of a request whose seid runs.
+fn reachable_peers(state: &State, params: &Value) -> BTreeSet<String> {
+    let running: BTreeSet<String> = state
+        .kubelet
+        .pods
+        .values()
+        .filter(|run| run.seid)
+        .map(|run| {
+            let name = kubelet::node_name(&run.id.name);
+            NodeKey::new(run.id.namespace.clone(), name).pod_host()
+        })
+        .collect();
+    list(params, "/sources")
+        .iter()
+        .flat_map(|source| list(source, "/endpoints"))
+        .filter_map(Value::as_str)
+        .filter(|host| running.contains(*host))
+        .map(str::to_owned)
+        .collect()
+}
+
+fn configure_state_sync(config: &mut SeidConfig, params: &Value) -> Result<(), String> {
+    if config.peers.is_empty() {
+        return Err("configure-state-sync: no peers in config.toml".to_owned());
+    }
+    let hosts: Vec<&str> = config
+        .peers
+        .iter()
+        .filter_map(|peer| peer.split_once('@'))
+        .filter_map(|(_, address)| address.rsplit_once(':').map(|(host, _)| host))
+        .collect();
+    let Some(first) = hosts.first() else {
+        let error = "configure-state-sync: could not extract RPC hosts from peers";
+        return Err(error.to_owned());
+    };
+    let second = hosts.get(1).unwrap_or(first);
+    config.state_sync = Some(json!({
+        "rpcServers": format!("{first}:26657,{second}:26657"),
+        "useLocalSnapshot": params.get("useLocalSnapshot") == Some(&Value::Bool(true)),
+        "trustPeriod": text(params, "/trustPeriod"),
+        "backfillBlocks": number(params, "/backfillBlocks"),
+    }));
+    Ok(())
+}
+
+/// The sidecar behind a URL: the name must resolve, the port must be served, and a process must answer.
+fn reach(state: &State, base_url: &str) -> Result<Endpoint, SidecarError> {
+    let unreachable = |why: &str| SidecarError::Unreachable(format!("{base_url}: {why}"));
+    let (tls, node, port) = parse(base_url).ok_or_else(|| unreachable("no such host"))?;
+    let service = ObjectId::new(Kind::Service, node.namespace.clone(), node.name.clone());
+    let pod_id = ObjectId::new(Kind::Pod, node.namespace.clone(), node.pod());
+    let (Some(_), Some(pod)) = (state.store.get(&service), state.store.get(&pod_id)) else {
+        return Err(unreachable("no such host"));
+    };
+    if !serves(pod, tls, port) {
+        return Err(unreachable("connection refused"));
+    }
+    let uid = text(pod, "/metadata/uid");
+    let run = state.kubelet.pods.get(uid);
+    let silent = state.sidecars.silent_until.get(&node);
+    if silent.is_some_and(|until| *until > state.now) {
+        return Err(unreachable("deadline exceeded"));
+    }
+    let process = run.and_then(|run| run.process);
+    let disk = run.and_then(|run| run.disk.clone());
+    match (process, disk) {
+        (Some(process), Some(disk)) => {
+            Ok(Endpoint { pod: uid.to_owned(), disk, process: process.number, ready: process.ready })
+        }
+        (None | Some(_), None) | (None, Some(_)) => Err(unreachable("connection refused")),
+    }
+}
+
+/// Scheme, node and port of `http(s)://<node>-0.<node>.<namespace>.svc.cluster.local:<port>`.
+fn parse(base_url: &str) -> Option<(bool, NodeKey, i64)> {
+    let (scheme, rest) = base_url.split_once("://")?;
+    let (host, port) = rest.rsplit_once(':')?;
+    let mut labels = host.splitn(4, '.');
+    let (pod, service, namespace) = (labels.next()?, labels.next()?, labels.next()?);
+    let node = NodeKey::new(namespace, service);
+    let known = labels.next()? == "svc.cluster.local" && pod == node.pod();
+    let tls = match scheme {
+        "http" => false,
+        "https" => true,
+        _ => return None,
+    };
+    known.then_some((tls, node, port.parse().ok()?))
+}
+
+/// Whether the pod listens there: without TLS the sidecar's own port, with TLS the proxy's.
+fn serves(pod: &Value, tls: bool, port: i64) -> bool {
+    let containers = list(pod, "/spec/initContainers").iter();
+    let mut candidates = containers.filter(|c| (text(c, "/name") == SIDECAR) != tls);
+    (!tls || port == TLS_PORT)
+        && candidates.any(|container| {
+            let ports = list(container, "/ports").iter();
+            ports.map(|p| number(p, "/containerPort")).any(|p| p == port)
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
+    use super::*;
+    use crate::sim::testing::{URL, bare_world, id, idle, key, task_id};
+    use crate::sim::{Options, Reconcile, Sim};
+
+    fn up(options: Options) -> Sim {
+        let sim = bare_world(options);
+        run(&sim, 60);
+        sim
+    }
+
+    fn run(sim: &Sim, seconds: i64) {
+        sim.drive(Reconcile(idle)).run_for(seconds).unwrap();
+    }
+
+    fn request(number: u32, kind: &'static str, params: Value) -> TaskRequest {
+        TaskRequest { id: task_id(number), kind, params: Some(params) }
+    }
+
+    fn post(sim: &Sim, number: u32, kind: &'static str, params: Value) {
+        let request = request(number, kind, params);
+        sim.with(|state| {
+            submit(state, URL, &request).unwrap();
+            state.react();
+        });
+    }
+
+    fn get(sim: &Sim, number: u32) -> Option<TaskReport> {
+        sim.with(|state| task(state, URL, &task_id(number)).unwrap())
+    }
+
+    fn healthy(sim: &Sim) -> Result<bool, SidecarError> {
+        sim.with(|state| healthz(state, URL))
+    }
+
+    fn state_of(sim: &Sim, number: u32) -> TaskState {
+        get(sim, number).unwrap().state
+    }
+
+    #[test]
+    fn an_id_runs_once_unless_it_failed() {
+        let sim = up(Options::default());
+        assert_eq!(get(&sim, 1), None);
+        post(&sim, 1, "config-apply", json!({ "mode": "nonsense" }));
+        assert_eq!(get(&sim, 1).unwrap().error, "config-apply: invalid mode \"nonsense\"");
+        post(&sim, 1, "config-apply", json!({ "mode": "full" }));
+        assert_eq!(state_of(&sim, 1), TaskState::Completed);
+        post(&sim, 1, "config-apply", json!({ "mode": "archive" }));
+        assert_eq!(sim.seid_config(&key()).unwrap().mode.as_deref(), Some("full"));
+    }
+
+    #[test]
+    fn mark_ready_opens_the_gate_and_a_restart_closes_it() {
+        let sim = up(Options::default());
+        assert_eq!(healthy(&sim), Ok(false));
+        post(&sim, 1, "mark-ready", json!({}));
+        assert_eq!(healthy(&sim), Ok(true));
+        assert_eq!(sim.seid_starts(&key()).len(), 1);
+        sim.restart_sidecar(&key());
+        assert_eq!(healthy(&sim), Ok(false));
+        post(&sim, 1, "mark-ready", json!({}));
+        assert_eq!(healthy(&sim), Ok(false));
+        post(&sim, 2, "mark-ready", json!({}));
+        assert_eq!(healthy(&sim), Ok(true));
+        assert_eq!(sim.seid_starts(&key()).len(), 1);
+    }
+
+    #[test]
+    fn rows_and_markers_outlive_the_pod_and_readiness_does_not() {
+        let sim = up(Options::default());
+        post(&sim, 1, "configure-genesis", json!({}));
+        post(&sim, 2, "mark-ready", json!({}));
+        sim.user_delete(&id(Kind::Pod, "rpc-0-0"));
+        run(&sim, 60);
+        assert_eq!(state_of(&sim, 1), TaskState::Completed);
+        assert_eq!(healthy(&sim), Ok(false));
+    }
+
+    #[test]
+    fn what_was_running_runs_again_in_the_next_process() {
+        let mut options = Options::default();
+        options.durations.seconds.insert("mark-ready".to_owned(), 20);
+        let sim = up(options);
+        post(&sim, 1, "mark-ready", json!({}));
+        run(&sim, 10);
+        sim.restart_sidecar(&key());
+        run(&sim, 15);
+        assert_eq!(state_of(&sim, 1), TaskState::Running);
+        run(&sim, 10);
+        assert_eq!(state_of(&sim, 1), TaskState::Completed);
+        assert_eq!(healthy(&sim), Ok(true));
+    }
+
+    #[test]
+    fn a_full_configuration_wipes_peers_and_state_sync_and_the_marker_stays() {
+        let sim = up(Options::default());
+        let static_peers = json!({ "sources": [{ "type": "static", "addresses": ["id@host:26656"] }] });
+        post(&sim, 1, "config-apply", json!({ "mode": "full", "overrides": { "logging.level": "info" } }));
+        post(&sim, 2, "configure-state-sync", json!({}));
+        assert_eq!(get(&sim, 2).unwrap().error, "configure-state-sync: no peers in config.toml");
+        post(&sim, 3, "discover-peers", static_peers);
+        post(&sim, 2, "configure-state-sync", json!({}));
+        assert_eq!(state_of(&sim, 2), TaskState::Completed);
+        let incremental = json!({ "incremental": true, "overrides": { "evm.http_port": "1" } });
+        post(&sim, 4, "config-apply", incremental);
+        let config = sim.seid_config(&key()).unwrap();
+        assert!(config.state_sync.is_some() && config.overrides.len() == 2);
+        post(&sim, 5, "config-apply", json!({ "mode": "full" }));
+        post(&sim, 6, "configure-state-sync", json!({}));
+        assert_eq!(state_of(&sim, 6), TaskState::Completed);
+        let config = sim.seid_config(&key()).unwrap();
+        assert!(config.state_sync.is_none() && config.peers.is_empty());
+        post(&sim, 7, "mark-ready", json!({}));
+        assert!(!sim.seid_starts(&key())[0].state_sync);
+    }
+
+    #[test]
+    fn wrong_requests_are_refused_or_fail() {
+        let sim = up(Options::default());
+        let unknown = request(1, "nonsense", json!({}));
+        let refused = sim.with(|state| submit(state, URL, &unknown));
+        assert_eq!(refused, Err(SidecarError::Refused("unknown task type: nonsense".to_owned())));
+        post(&sim, 2, "config-apply", json!({ "mode": "full", "overrides": { "a.b": "c" } }));
+        assert!(get(&sim, 2).unwrap().error.contains("unknown override key \"a.b\""));
+        post(&sim, 3, "config-validate", json!({}));
+        assert!(get(&sim, 3).unwrap().error.starts_with("config-validate: reading config"));
+    }
+
+    #[test]
+    fn failures_can_be_ordered_and_run_out() {
+        let sim = up(Options::default());
+        sim.fail_task("configure-genesis", 2, "S3: slow down");
+        for _ in 0..2 {
+            post(&sim, 1, "configure-genesis", json!({}));
+            assert_eq!(get(&sim, 1).unwrap().error, "S3: slow down");
+        }
+        post(&sim, 1, "configure-genesis", json!({}));
+        assert_eq!(state_of(&sim, 1), TaskState::Completed);
+    }
+
+    #[test]
+    fn an_upload_never_ends_and_a_restore_takes_its_time() {
+        let sim = up(Options::default().realistic());
+        post(&sim, 1, "snapshot-upload", json!({}));
+        post(&sim, 2, "snapshot-restore", json!({ "targetHeight": 5 }));
+        run(&sim, 1799);
+        assert_eq!(state_of(&sim, 2), TaskState::Running);
+        run(&sim, 1);
+        assert_eq!(state_of(&sim, 2), TaskState::Completed);
+        assert_eq!(state_of(&sim, 1), TaskState::Running);
+        post(&sim, 3, "snapshot-restore", json!({ "targetHeight": 5 }));
+        assert_eq!(state_of(&sim, 3), TaskState::Completed);
+    }
+
+    #[test]
+    fn only_the_right_address_of_a_running_sidecar_answers() {
+        let sim = up(Options::default());
+        let ask = |url: &str| sim.with(|state| healthz(state, url));
+        assert_eq!(ask(URL), Ok(false));
+        for wrong in [
+            "http://rpc-0-0.rpc-0.nodes.svc.cluster.local:7778",
+            "https://rpc-0-0.rpc-0.nodes.svc.cluster.local:8443",
+            "http://rpc-1-0.rpc-1.nodes.svc.cluster.local:7777",
+            "http://rpc-0-0.rpc-0.other.svc.cluster.local:7777",
+            "http://rpc-0.nodes:7777",
+        ] {
+            assert!(matches!(ask(wrong), Err(SidecarError::Unreachable(_))), "{wrong}");
+        }
+        sim.silence_sidecar(&key(), 30);
+        assert!(ask(URL).is_err());
+        run(&sim, 30);
+        assert_eq!(ask(URL), Ok(false));
+        sim.user_delete(&id(Kind::Service, "rpc-0"));
+        assert!(ask(URL).is_err());
+    }
+
+    #[test]
+    fn a_lost_claim_takes_the_tasks_with_it() {
+        let sim = up(Options::default());
+        post(&sim, 1, "configure-genesis", json!({}));
+        let claim_id = id(Kind::PersistentVolumeClaim, "data-rpc-0");
+        sim.user_delete(&claim_id);
+        sim.user_delete(&id(Kind::Pod, "rpc-0-0"));
+        run(&sim, 60);
+        assert!(sim.object(&claim_id).is_none());
+        sim.user_apply(crate::sim::testing::claim("")).unwrap();
+        run(&sim, 60);
+        assert_eq!(get(&sim, 1), None);
+    }
+}

@@ -1,0 +1,241 @@
+//! The whole world in one value, and how a change spreads through it. What each part does lives in the part.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use sei_planner::api::{SeiNode, SeiNodeStatus, Time};
+use sei_planner::names::NodeKey;
+use serde_json::Value;
+
+use crate::world::{Kind, ObjectId};
+
+use super::clock::{self, Due, Ids, Queue};
+use super::controllers::{gc, kubelet, statefulset, volumes};
+use super::crash::Process;
+use super::invariants::Violation;
+use super::json::{list, number, text};
+use super::options::Options;
+use super::sidecar::{self, Sidecars};
+use super::store::{Change, Store, controller_uid, is_leaving};
+use super::trace::{Fact, Trace, What};
+use super::user::Scheduled;
+
+/// Everything there is.
+pub(super) struct State {
+    pub(super) options: Options,
+    pub(super) now: Time,
+    pub(super) queue: Queue,
+    pub(super) ids: Ids,
+    pub(super) store: Store,
+    pub(super) kubelet: kubelet::Kubelet,
+    pub(super) sidecars: Sidecars,
+    pub(super) process: Process,
+    pub(super) trace: Trace,
+    pub(super) violations: Vec<Violation>,
+    pub(super) scheduled: BTreeMap<u64, Scheduled>,
+    pub(super) last_scheduled: u64,
+    /// Nodes that the watches report, and when.
+    pub(super) wakes: BTreeMap<NodeKey, Time>,
+}
+
+impl State {
+    /// An empty world.
+    pub(super) fn new(options: Options) -> Self {
+        let now = clock::start();
+        Self {
+            now,
+            queue: Queue::default(),
+            ids: Ids::new(options.seed),
+            store: Store::new(now),
+            kubelet: kubelet::Kubelet::default(),
+            sidecars: Sidecars::default(),
+            process: Process::new(options.faults.clone()),
+            trace: Trace::default(),
+            violations: Vec::new(),
+            scheduled: BTreeMap::new(),
+            last_scheduled: 0,
+            wakes: BTreeMap::new(),
+            options,
+        }
+    }
+
+    /// Lets time pass up to `now`.
+    pub(super) fn set_now(&mut self, now: Time) {
+        self.now = now;
+        self.store.set_now(now);
+    }
+
+    /// Records a fact.
+    pub(super) fn record(&mut self, fact: Fact) {
+        self.trace.record(self.now, fact);
+    }
+
+    /// Adds a line to the timeline.
+    pub(super) fn tell(&mut self, node: Option<NodeKey>, what: What) {
+        self.trace.tell(self.now, node, what);
+    }
+
+    /// What the operator's watches show of an object.
+    pub(super) fn watched(&self, id: &ObjectId) -> Option<&Arc<Value>> {
+        match self.options.watch_lag_seconds {
+            0 => self.store.get(id),
+            lag => self.store.get_at(id, self.now.plus_seconds(-lag)),
+        }
+    }
+
+    /// Lets every part notice what changed; called after everything that may have changed the store.
+    pub(super) fn react(&mut self) {
+        loop {
+            let changes = self.store.take_changes();
+            if changes.is_empty() {
+                return;
+            }
+            for change in changes {
+                statefulset::notice(self, &change);
+                kubelet::notice(self, &change);
+                volumes::notice(self, &change);
+                gc::notice(self, &change);
+                self.tell_change(&change);
+                self.wake(&change);
+            }
+        }
+    }
+
+    /// Does one due thing of the world; the number of a user's action is returned for the driver to run.
+    pub(super) fn serve(&mut self, due: Due) -> Option<u64> {
+        match due {
+            Due::StatefulSet(id) => statefulset::sync(self, &id),
+            Due::Pod { id, uid, step } => kubelet::step(self, &id, &uid, step),
+            Due::Claim(id) => volumes::sync(self, &id),
+            Due::Garbage => gc::sync(self),
+            Due::Task { pod, process, task, run } => sidecar::finish(self, &pod, process, &task, run),
+            Due::User(number) => return Some(number),
+        }
+        self.react();
+        None
+    }
+
+    fn tell_change(&mut self, change: &Change) {
+        if change.id.kind != Kind::SeiNode {
+            return;
+        }
+        let key = node_key(&change.id);
+        let before = status_of(change.before.as_deref());
+        let after = status_of(change.after.as_deref());
+        self.trace.tell_status(self.now, &key, &before, &after);
+        if change.after.is_none() {
+            let what = "the SeiNode is gone".to_owned();
+            self.tell(Some(key), What::User { what });
+        }
+    }
+
+    /// Marks the node whose operator should look again because of this change.
+    fn wake(&mut self, change: &Change) {
+        if let Some(key) = woken(change) {
+            let at = self.now.plus_seconds(self.options.watch_lag_seconds);
+            let due = self.wakes.entry(key).or_insert(at);
+            *due = (*due).min(at);
+        }
+    }
+
+    /// A SeiNode as it stands.
+    pub(super) fn node(&self, key: &NodeKey) -> Option<SeiNode> {
+        let value = self.store.get(&node_id(key))?;
+        serde_json::from_value(value.as_ref().clone()).ok()
+    }
+
+    /// Keys of all SeiNodes.
+    pub(super) fn nodes(&self) -> Vec<NodeKey> {
+        let nodes = self.store.list(Kind::SeiNode);
+        nodes.map(|(id, _)| node_key(id)).collect()
+    }
+
+    /// Uid of the SeiNode that controls an object, directly or through its StatefulSet; empty when none does.
+    pub(super) fn node_uid_over(&self, object: &Value) -> String {
+        let owner = controller_uid(object);
+        match self.store.by_uid(owner) {
+            Some((id, set)) if id.kind == Kind::StatefulSet => controller_uid(set).to_owned(),
+            Some(_) | None => owner.to_owned(),
+        }
+    }
+}
+
+/// The object of a node.
+pub(super) fn node_id(key: &NodeKey) -> ObjectId {
+    ObjectId::new(Kind::SeiNode, key.namespace.clone(), key.name.clone())
+}
+
+/// The node of an object of kind SeiNode, or of an object that bears the node's name.
+pub(super) fn node_key(id: &ObjectId) -> NodeKey {
+    NodeKey::new(id.namespace.clone(), id.name.clone())
+}
+
+/// The status of a stored SeiNode; an unreadable one counts as empty.
+fn status_of(node: Option<&Value>) -> SeiNodeStatus {
+    node.and_then(|node| node.get("status"))
+        .and_then(|status| serde_json::from_value(status.clone()).ok())
+        .unwrap_or_default()
+}
+
+/// The node that a change is news for. Writes of status are not news.
+fn woken(change: &Change) -> Option<NodeKey> {
+    let (before, after) = (change.before.as_deref(), change.after.as_deref());
+    match change.id.kind {
+        Kind::SeiNode => (node_signature(before) != node_signature(after)).then(|| node_key(&change.id)),
+        Kind::StatefulSet | Kind::Service | Kind::PersistentVolumeClaim => {
+            let news = child_signature(before) != child_signature(after);
+            let owner = owner_name(after.or(before)?, "SeiNode")?;
+            news.then(|| NodeKey::new(change.id.namespace.clone(), owner))
+        }
+        Kind::Pod => {
+            let news = pod_signature(before) != pod_signature(after) || after.is_none();
+            let owner = owner_name(after.or(before)?, "StatefulSet")?;
+            news.then(|| NodeKey::new(change.id.namespace.clone(), owner))
+        }
+        Kind::PersistentVolume => None,
+    }
+}
+
+fn owner_name(object: &Value, kind: &str) -> Option<String> {
+    list(object, "/metadata/ownerReferences")
+        .iter()
+        .find(|owner| text(owner, "/kind") == kind && owner.get("controller") == Some(&true.into()))
+        .map(|owner| text(owner, "/name").to_owned())
+}
+
+fn node_signature(node: Option<&Value>) -> Option<(String, i64, Value, Value, bool)> {
+    let node = node?;
+    let part = |path: &str| node.pointer(path).cloned().unwrap_or_default();
+    Some((
+        text(node, "/metadata/uid").to_owned(),
+        number(node, "/metadata/generation"),
+        part("/metadata/annotations"),
+        part("/metadata/finalizers"),
+        is_leaving(node),
+    ))
+}
+
+fn child_signature(object: Option<&Value>) -> Option<(String, i64, bool)> {
+    let object = object?;
+    let uid = text(object, "/metadata/uid").to_owned();
+    let generation = number(object, "/metadata/generation");
+    Some((uid, generation, is_leaving(object)))
+}
+
+/// Which containers run, are ready, and how often they restarted.
+fn pod_signature(pod: Option<&Value>) -> BTreeSet<(String, bool, bool, i64)> {
+    let Some(pod) = pod else {
+        return BTreeSet::new();
+    };
+    list(pod, "/status/initContainerStatuses")
+        .iter()
+        .chain(list(pod, "/status/containerStatuses"))
+        .map(|status| {
+            let running = status.pointer("/state/running").is_some();
+            let ready = status.get("ready") == Some(&Value::Bool(true));
+            let restarts = number(status, "/restartCount");
+            (text(status, "/name").to_owned(), running, ready, restarts)
+        })
+        .filter(|(_, running, ready, restarts)| *running || *ready || *restarts > 0)
+        .collect()
+}

@@ -1,0 +1,237 @@
+//! Everybody else in the world: users who apply, edit and delete, and accidents that happen to pods and sidecars.
+
+use sei_planner::api::SeiNodeSpec;
+use sei_planner::names::NodeKey;
+use serde_json::{Value, json};
+
+use crate::world::{ClusterError, Kind, ObjectId};
+
+use super::clock::{self, Due};
+use super::controllers::kubelet::{self, SEID, SIDECAR};
+use super::crash::Fault;
+use super::json::{self, text};
+use super::state::{State, node_id};
+use super::store::show;
+use super::trace::{Fact, What};
+use super::{SeidConfig, Sim};
+
+/// An action that waits for its time.
+pub(super) struct Scheduled {
+    pub(super) label: String,
+    pub(super) action: Box<dyn FnOnce(&Sim) + Send>,
+}
+
+impl Sim {
+    /// Applies a manifest, as `kubectl replace` would after a create: `spec`, labels and annotations become those of
+    /// the manifest, and its `status` too when it has one (a saved state of the world). A missing namespace is
+    /// `default`. Unknown fields of a SeiNode are dropped.
+    ///
+    /// # Errors
+    /// `Rejected` when it is no object of a kind this world has, or no SeiNode that the schema accepts.
+    pub fn user_apply(&self, mut manifest: Value) -> Result<ObjectId, ClusterError> {
+        let id = identify(&mut manifest)?;
+        if id.kind == Kind::SeiNode {
+            prune_spec(&mut manifest)?;
+        }
+        self.act(format!("apply {}", show(&id)), |state| {
+            if state.store.get(&id).is_some() {
+                state.store.update(&id, |live| replace(live, &manifest));
+            } else {
+                state.store.create(&id, &manifest, &mut state.ids)?;
+            }
+            Ok(id)
+        })
+    }
+
+    /// Edits the `spec` of a node; nothing happens when the node is gone.
+    pub fn user_edit(&self, key: &NodeKey, edit: impl FnOnce(&mut Value)) {
+        self.act(format!("edit {key}"), |state| {
+            state.store.update(&node_id(key), |node| {
+                if let Some(spec) = node.get_mut("spec") {
+                    edit(spec);
+                }
+            });
+        });
+    }
+
+    /// Sets an annotation of a node, or removes it.
+    pub fn user_annotate(&self, key: &NodeKey, annotation: &str, value: Option<&str>) {
+        self.act(format!("annotate {key} {annotation}"), |state| {
+            let path = ["metadata", "annotations", annotation];
+            state.store.update(&node_id(key), |node| match value {
+                Some(value) => json::set(node, &path, json!(value)),
+                None => json::remove(node, &path),
+            });
+        });
+    }
+
+    /// Deletes an object; nothing happens when it is gone.
+    pub fn user_delete(&self, id: &ObjectId) {
+        self.act(format!("delete {}", show(id)), |state| {
+            // Without a precondition on the uid a delete cannot be refused.
+            let _ = state.store.delete(id, None);
+        });
+    }
+
+    /// Does something `at_seconds` after the beginning of the world, or at once when that is past.
+    pub fn schedule(&self, at_seconds: i64, label: impl Into<String>, action: impl FnOnce(&Self) + Send + 'static) {
+        let scheduled = Scheduled { label: label.into(), action: Box::new(action) };
+        self.with(|state| {
+            state.last_scheduled += 1;
+            let number = state.last_scheduled;
+            state.scheduled.insert(number, scheduled);
+            let at = clock::start().plus_seconds(at_seconds).max(state.now);
+            state.queue.push(at, Due::User(number));
+        });
+    }
+
+    /// Stops the kubelet: running containers go on, and nothing starts, stops or is reported.
+    pub fn pause_kubelet(&self) {
+        self.act("pause the kubelet".to_owned(), |state| {
+            kubelet::pause(state, true);
+        });
+    }
+
+    /// Lets the kubelet go on.
+    pub fn resume_kubelet(&self) {
+        self.act("resume the kubelet".to_owned(), |state| {
+            kubelet::pause(state, false);
+        });
+    }
+
+    /// Makes an image impossible to pull, or possible again.
+    pub fn break_image(&self, image: &str, broken: bool) {
+        self.act(format!("image {image} broken: {broken}"), |state| {
+            if broken {
+                state.options.broken_images.insert(image.to_owned());
+            } else {
+                state.options.broken_images.remove(image);
+            }
+        });
+    }
+
+    /// Restarts the sidecar's container of a node's pod: its ready flag is lost.
+    pub fn restart_sidecar(&self, key: &NodeKey) {
+        self.act(format!("restart the sidecar of {key}"), |state| {
+            kubelet::restart_container(state, &pod_id(key), SIDECAR);
+        });
+    }
+
+    /// Restarts the container of seid of a node's pod.
+    pub fn restart_seid(&self, key: &NodeKey) {
+        self.act(format!("restart seid of {key}"), |state| {
+            kubelet::restart_container(state, &pod_id(key), SEID);
+        });
+    }
+
+    /// Evicts a node's pod: it fails and the StatefulSet controller makes a new one.
+    pub fn evict(&self, key: &NodeKey) {
+        self.act(format!("evict the pod of {key}"), |state| {
+            kubelet::evict(state, &pod_id(key));
+        });
+    }
+
+    /// Makes the next `times` runs of a type of sidecar task fail with `error`.
+    pub fn fail_task(&self, kind: &str, times: u32, error: &str) {
+        self.with(|state| {
+            let failure = (times, error.to_owned());
+            state.sidecars.failures.insert(kind.to_owned(), failure);
+        });
+    }
+
+    /// Makes the sidecar of a node answer nothing for so many seconds.
+    pub fn silence_sidecar(&self, key: &NodeKey, seconds: i64) {
+        self.act(format!("silence the sidecar of {key}"), |state| {
+            let until = state.now.plus_seconds(seconds);
+            state.sidecars.silent_until.insert(key.clone(), until);
+        });
+    }
+
+    /// Lets a later call of the operator meet a fault.
+    pub fn plan_fault(&self, call: u64, fault: Fault) {
+        self.with(|state| state.process.plan_fault(call, fault));
+    }
+
+    /// The configuration on a node's data volume; absent when there is no such volume.
+    #[must_use]
+    pub fn seid_config(&self, key: &NodeKey) -> Option<SeidConfig> {
+        self.with(|state| {
+            let pod = state.store.get(&pod_id(key))?;
+            let run = state.kubelet.pods.get(text(pod, "/metadata/uid"))?;
+            let disk = state.sidecars.disks.get(run.disk.as_ref()?)?;
+            Some(disk.config.clone())
+        })
+    }
+
+    /// Runs a scheduled action.
+    pub(super) fn run_scheduled(&self, number: u64) {
+        let scheduled = self.with(|state| state.scheduled.remove(&number));
+        if let Some(scheduled) = scheduled {
+            self.act(scheduled.label, |_| {});
+            (scheduled.action)(self);
+        }
+    }
+
+    /// Does something in the name of somebody else, and lets the world react.
+    fn act<T>(&self, what: String, act: impl FnOnce(&mut State) -> T) -> T {
+        self.with(|state| {
+            state.record(Fact::User(what.clone()));
+            state.tell(None, What::User { what });
+            let done = act(state);
+            state.react();
+            done
+        })
+    }
+}
+
+fn pod_id(key: &NodeKey) -> ObjectId {
+    ObjectId::new(Kind::Pod, key.namespace.clone(), key.pod())
+}
+
+fn rejected(message: String) -> ClusterError {
+    ClusterError::Rejected { code: 422, message }
+}
+
+/// Which object a manifest describes; its namespace is filled in.
+fn identify(manifest: &mut Value) -> Result<ObjectId, ClusterError> {
+    let (version, name) = (text(manifest, "/apiVersion"), text(manifest, "/kind"));
+    let kind = Kind::ALL
+        .into_iter()
+        .find(|kind| kind.name() == name && kind.api_version() == version)
+        .ok_or_else(|| rejected(format!("no kind {name:?} in {version:?} here")))?;
+    let object = text(manifest, "/metadata/name").to_owned();
+    if object.is_empty() {
+        return Err(rejected("metadata.name is required".to_owned()));
+    }
+    let namespace = match text(manifest, "/metadata/namespace") {
+        _ if !kind.namespaced() => String::new(),
+        "" => "default".to_owned(),
+        given => given.to_owned(),
+    };
+    if kind.namespaced() {
+        let path = ["metadata", "namespace"];
+        json::set(manifest, &path, json!(namespace));
+    }
+    Ok(ObjectId::new(kind, namespace, object))
+}
+
+/// Drops the fields of a SeiNode's spec that the schema does not have.
+fn prune_spec(manifest: &mut Value) -> Result<(), ClusterError> {
+    let mut spec = manifest.get("spec").cloned().unwrap_or_default();
+    json::drop_nulls(&mut spec);
+    let known: SeiNodeSpec = serde_json::from_value(spec).map_err(|error| rejected(format!("spec: {error}")))?;
+    json::set(manifest, &["spec"], json!(known));
+    Ok(())
+}
+
+fn replace(live: &mut Value, manifest: &Value) {
+    for path in [&["spec"][..], &["metadata", "labels"], &["metadata", "annotations"]] {
+        match manifest.pointer(&format!("/{}", path.join("/"))) {
+            Some(new) => json::set(live, path, new.clone()),
+            None => json::remove(live, path),
+        }
+    }
+    if let Some(status) = manifest.get("status") {
+        json::set(live, &["status"], status.clone());
+    }
+}
