@@ -1,8 +1,12 @@
 //! What is written: data on stdout, everything else on stderr, colour only where a person looks.
 
+mod yaml;
+
 use std::io::{self, IsTerminal, Write};
 
 use serde::Serialize;
+
+pub(crate) use yaml::yaml;
 
 /// Version of every JSON document this program writes. A field is added without a new version; none is removed or
 /// changes its meaning.
@@ -82,18 +86,5 @@ pub(crate) fn chatter(text: &str) {
 pub(crate) fn json(value: &impl Serialize) -> io::Result<String> {
     let mut text = serde_json::to_string_pretty(value)?;
     text.push('\n');
-    Ok(text)
-}
-
-/// Values as YAML documents, each after `---`. The only place that writes YAML.
-///
-/// # Errors
-/// When a value has no YAML form.
-pub(crate) fn yaml<T: Serialize>(values: impl IntoIterator<Item = T>) -> io::Result<String> {
-    let mut text = String::new();
-    for value in values {
-        text += "---\n";
-        text += &serde_yaml::to_string(&value).map_err(io::Error::other)?;
-    }
     Ok(text)
 }

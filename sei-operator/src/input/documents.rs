@@ -79,16 +79,16 @@ impl Reader {
     pub(crate) fn file(&mut self, file: &str, text: &str) {
         for (first_line, chunk) in chunks(text) {
             match yaml::parse(chunk, first_line) {
-                Ok(nodes) => nodes.into_iter().for_each(|node| self.object(file, node)),
+                Ok(nodes) => nodes.into_iter().for_each(|node| self.object(file, text, node)),
                 Err(fault) => self.documents.push(Document::broken(syntax_error(file, first_line, fault))),
             }
         }
     }
 
-    fn object(&mut self, file: &str, node: Node) {
+    fn object(&mut self, file: &str, text_of_file: &str, node: Node) {
         if is_list(&node) {
             let items = node.entry("items").map(|entry| entry.node.elements()).unwrap_or_default();
-            return items.iter().for_each(|item| self.object(file, item.clone()));
+            return items.iter().for_each(|item| self.object(file, text_of_file, item.clone()));
         }
         let mut document = Document {
             kind: text(&node, "kind"),
@@ -100,7 +100,7 @@ impl Reader {
             tree: node,
         };
         match classify(&document) {
-            Class::Ours => self.node(&mut document),
+            Class::Ours => self.node(text_of_file, &mut document),
             Class::Foreign(remark) => return self.remarks.push(*remark),
             Class::Wrong(problems) => document.problems = problems,
         }
@@ -114,8 +114,8 @@ impl Reader {
     }
 
     /// Checks a SeiNode against its schema, and decodes it.
-    fn node(&mut self, document: &mut Document) {
-        let (mut stored, findings) = schema::check(&document.tree, &SCHEMA, "");
+    fn node(&mut self, text_of_file: &str, document: &mut Document) {
+        let (mut stored, findings) = schema::check(&document.tree, text_of_file, &SCHEMA);
         for finding in findings {
             let diagnostic = Diagnostic {
                 severity: finding.severity,
@@ -288,4 +288,73 @@ fn is_blank(chunk: &str) -> bool {
     chunk
         .lines()
         .all(|line| line.trim_start().is_empty() || line.trim_start().starts_with('#') || line.starts_with('%'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Keywords that [`schema`] checks, and those that say nothing about a document.
+    const KEYWORDS: [&str; 26] = [
+        "additionalProperties",
+        "anyOf", // Only of quantities, whose pattern says the same.
+        "default",
+        "description",
+        "enum",
+        "format",
+        "items",
+        "maxItems",
+        "maxLength",
+        "maxProperties",
+        "maximum",
+        "minItems",
+        "minLength",
+        "minProperties",
+        "minimum",
+        "pattern",
+        "properties",
+        "required",
+        "type",
+        "x-kubernetes-int-or-string",
+        "x-kubernetes-list-map-keys",
+        "x-kubernetes-list-type",
+        "x-kubernetes-map-type",
+        "x-kubernetes-preserve-unknown-fields",
+        "x-kubernetes-validations", // CEL is left to the API server and the planner.
+        "title",
+    ];
+
+    fn walk(schema: &Json, seen: &mut dyn FnMut(&str, &Json)) {
+        for (keyword, value) in schema.as_object().into_iter().flatten() {
+            seen(keyword, value);
+            match keyword.as_str() {
+                "properties" => value.as_object().into_iter().flatten().for_each(|(_, inner)| walk(inner, seen)),
+                "items" | "additionalProperties" => walk(value, seen),
+                _ => {}
+            }
+        }
+    }
+
+    #[test]
+    fn the_schema_says_nothing_that_is_not_checked() {
+        walk(&SCHEMA, &mut |keyword, value| {
+            assert!(KEYWORDS.contains(&keyword), "{keyword} is not checked");
+            if keyword == "pattern" {
+                assert!(value.as_str().is_some_and(|pattern| regex::Regex::new(pattern).is_ok()), "{value}");
+            }
+            if keyword == "format" {
+                assert!(["int32", "int64", "date-time"].contains(&value.as_str().unwrap_or_default()), "{value}");
+            }
+        });
+    }
+
+    #[test]
+    fn texts_are_split_at_markers_only() {
+        let lines = |text: &str| chunks(text).into_iter().map(|(line, _)| line).collect::<Vec<_>>();
+        assert_eq!(lines("a: 1\n---\nb: 2\n--- {c: 3}\n"), [1, 2, 4]);
+        assert_eq!(lines("%YAML 1.2\n---\na: 1\n---\n# nothing\n---"), [2]);
+        assert_eq!(lines("a: |\n  ---\n  b\nc: ----\n---x: 1\n"), [1]);
+        assert_eq!(lines("---\r\na: 1\r\n---\r\nb: 2\r\n"), [1, 3]);
+        assert_eq!(lines(""), [0; 0]);
+    }
 }

@@ -7,7 +7,7 @@ pub(crate) mod diagnostics;
 mod documents;
 mod schema;
 pub(crate) mod sources;
-mod yaml;
+pub(crate) mod yaml;
 
 use std::path::PathBuf;
 

@@ -26,19 +26,28 @@ pub(crate) struct Finding {
     pub(crate) at: Span,
 }
 
-/// Checks `node`, which stands at `path`, against `schema`: what the API server would store, and everything there is to
-/// say. The first is meaningful only when no finding is an error.
-pub(crate) fn check(node: &Node, schema: &Json, path: &str) -> (Json, Vec<Finding>) {
-    let mut walk = Walk { findings: Vec::new() };
-    let stored = walk.value(node, node.at, schema, path);
+/// Checks a document of the file `text` against `schema`: what the API server would store, and everything there is to
+/// say, in the order of the file. The first is meaningful only when no finding is an error.
+pub(crate) fn check(node: &Node, text: &str, schema: &Json) -> (Json, Vec<Finding>) {
+    let mut walk = Walk { text, findings: Vec::new() };
+    let stored = walk.value(node, node.at, schema, "");
+    walk.findings.sort_by_key(|finding| (finding.at.line, finding.at.column));
     (stored, walk.findings)
 }
 
-struct Walk {
+/// Fields of earlier versions that people still write, and what took their place.
+const MOVED: [(&str, &str); 2] = [
+    ("spec.genesis", "remove it, the sidecar finds the genesis file by spec.chainId"),
+    ("spec.storage", "to keep the data claim, write spec.dataVolume.retainOnDelete"),
+];
+
+struct Walk<'a> {
+    /// The file, for showing values as they were written.
+    text: &'a str,
     findings: Vec<Finding>,
 }
 
-impl Walk {
+impl Walk<'_> {
     fn note(&mut self, severity: Severity, code: Code, field: &str, at: Span, message: String) {
         self.findings.push(Finding { severity, code, field: field.to_owned(), message, at });
     }
@@ -51,8 +60,8 @@ impl Walk {
     fn value(&mut self, node: &Node, at: Span, schema: &Json, path: &str) -> Json {
         let wanted = Wanted::of(schema);
         if !wanted.accepts(&node.value) {
-            self.error(WRONG_TYPE, path, at, wrong_type(&node.value, wanted));
-            return plain(node);
+            self.error(WRONG_TYPE, path, at, wrong_type(&node.value, node.at.of(self.text), wanted));
+            return node.plain();
         }
         match &node.value {
             Value::Map(entries) if wanted == Wanted::Object => self.object(entries, at, schema, path),
@@ -60,13 +69,13 @@ impl Walk {
             Value::Text(text) => {
                 self.text(text, at, schema, path);
                 self.word(&Json::from(text.as_str()), at, schema, path);
-                plain(node)
+                node.plain()
             }
             Value::Number(number) => {
                 self.number(number, at, schema, path);
-                plain(node)
+                node.plain()
             }
-            Value::Null | Value::Bool(_) | Value::Map(_) | Value::List(_) => plain(node),
+            Value::Null | Value::Bool(_) | Value::Map(_) | Value::List(_) => node.plain(),
         }
     }
 
@@ -94,7 +103,7 @@ impl Walk {
             }
         }
         self.required(entries, &stored, at, schema, path);
-        self.count(stored.len(), ["minProperties", "maxProperties"], "entries", at, schema, path);
+        self.count(stored.len(), ["minProperties", "maxProperties"], "entry", at, schema, path);
         Json::Object(stored)
     }
 
@@ -109,8 +118,9 @@ impl Walk {
 
     fn unknown(&mut self, entry: &Entry, field: &str, properties: &Map<String, Json>) {
         let names = properties.keys().map(String::as_str).filter(|name| *name != entry.key);
-        let advice = did_you_mean(&entry.key, names)
-            .map_or_else(|| "remove it".to_owned(), |name| format!("did you mean `{name}`?"));
+        let moved = MOVED.iter().find(|(old, _)| *old == field).map(|(_, advice)| (*advice).to_owned());
+        let near = || did_you_mean(&entry.key, names).map(|name| format!("did you mean `{name}`?"));
+        let advice = moved.or_else(near).unwrap_or_else(|| "remove it".to_owned());
         let message = format!("is no field of the schema, so the API server will drop it: {advice}");
         self.note(Severity::Warning, UNKNOWN_FIELD, field, entry.key_at, message);
     }
@@ -127,7 +137,7 @@ impl Walk {
     }
 
     fn array(&mut self, elements: &[Node], at: Span, schema: &Json, path: &str) -> Json {
-        self.count(elements.len(), ["minItems", "maxItems"], "elements", at, schema, path);
+        self.count(elements.len(), ["minItems", "maxItems"], "element", at, schema, path);
         let items = schema.get("items").unwrap_or(&Json::Null);
         let stored = elements.iter().enumerate().map(|(i, element)| {
             let field = format!("{path}[{i}]");
@@ -157,7 +167,7 @@ impl Walk {
     }
 
     fn text(&mut self, text: &str, at: Span, schema: &Json, path: &str) {
-        self.count(text.chars().count(), ["minLength", "maxLength"], "characters", at, schema, path);
+        self.count(text.chars().count(), ["minLength", "maxLength"], "character", at, schema, path);
         let shown = quoted(text);
         if let Some(pattern) = schema.get("pattern").and_then(Json::as_str) {
             // A pattern that this crate cannot read is left to the API server; a test proves that there is none.
@@ -195,7 +205,12 @@ impl Walk {
         let greatest = bound("maximum").or(format_max);
         let value = number.as_f64().unwrap_or(f64::NAN);
         if least.is_some_and(|least| value < least) || greatest.is_some_and(|greatest| value > greatest) {
-            self.error(OUT_OF_BOUNDS, path, at, format!("is {number}: write a number {}", range(least, greatest)));
+            self.error(
+                OUT_OF_BOUNDS,
+                path,
+                at,
+                format!("is {number}: write a number {}", range(least, greatest).replacen("at ", "of at ", 1)),
+            );
         }
     }
 
@@ -206,8 +221,9 @@ impl Walk {
         let count_wide = u64::try_from(count).unwrap_or(u64::MAX);
         if least.is_some_and(|least| count_wide < least) || greatest.is_some_and(|greatest| count_wide > greatest) {
             let range = range(least.map(as_float), greatest.map(as_float));
-            let state = if count == 0 { "is empty".to_owned() } else { format!("has {count} {what}") };
-            self.error(OUT_OF_BOUNDS, path, at, format!("{state}: write {range} {what}"));
+            let last = greatest.or(least).and_then(|bound| usize::try_from(bound).ok()).unwrap_or_default();
+            let state = if count == 0 { "is empty".to_owned() } else { format!("has {count} {}", plural(what, count)) };
+            self.error(OUT_OF_BOUNDS, path, at, format!("{state}: write {range} {}", plural(what, last)));
         }
     }
 }
@@ -272,21 +288,21 @@ impl Wanted {
     }
 }
 
-/// What is wrong with the type of a value, and how it should look.
-fn wrong_type(value: &Value, wanted: Wanted) -> String {
-    let (found, example) = match value {
+/// What is wrong with the type of a value that was written as `raw`, and how it should look.
+fn wrong_type(value: &Value, raw: &str, wanted: Wanted) -> String {
+    let (found, scalar) = match value {
         Value::Null => ("is null".to_owned(), None),
-        Value::Bool(b) => (format!("is {b}, a boolean"), Some(b.to_string())),
-        Value::Number(n) => (format!("is {n}, a number"), Some(n.to_string())),
-        Value::Text(t) => (format!("is {}, a text", quoted(t)), Some(t.clone())),
+        Value::Bool(b) => (format!("is {b}, a boolean"), Some(raw)),
+        Value::Number(n) => (format!("is {n}, a number"), Some(raw)),
+        Value::Text(t) => (format!("is {}, a text", quoted(t)), Some(t.as_str())),
         Value::List(_) => ("is a list".to_owned(), None),
         Value::Map(_) => ("is a mapping".to_owned(), None),
     };
-    let example = example.and_then(|e| match wanted {
-        Wanted::Text | Wanted::IntOrText => Some(format!(", in quotes: {}", quoted(&e))),
-        Wanted::Integer => e.parse::<i64>().ok().map(|n| format!(", without quotes: {n}")),
-        Wanted::Number => e.parse::<f64>().ok().map(|n| format!(", without quotes: {n}")),
-        Wanted::Bool => e.parse::<bool>().ok().map(|b| format!(", without quotes: {b}")),
+    let example = scalar.and_then(|s| match wanted {
+        Wanted::Text | Wanted::IntOrText => Some(format!(", in quotes: {}", quoted(s))),
+        Wanted::Integer => s.parse::<i64>().ok().map(|n| format!(", without quotes: {n}")),
+        Wanted::Number => s.parse::<f64>().ok().map(|n| format!(", without quotes: {n}")),
+        Wanted::Bool => s.parse::<bool>().ok().map(|b| format!(", without quotes: {b}")),
         Wanted::Object | Wanted::Array | Wanted::Anything => None,
     });
     format!("{found}: write {}{}", wanted.noun(), example.unwrap_or_default())
@@ -305,6 +321,7 @@ fn form_of(pattern: &str) -> String {
     match pattern {
         NAME_PATTERN => "lower-case letters, digits, '-' or '.', with a letter or digit at both ends".to_owned(),
         LABEL_PATTERN => "lower-case letters, digits or '-', with a letter or digit at both ends".to_owned(),
+        quantity if quantity.contains("KMGTPE") => "a quantity such as 2, 500m or 4Gi".to_owned(),
         other => format!("a text that matches {other}"),
     }
 }
@@ -345,15 +362,11 @@ fn range(least: Option<f64>, greatest: Option<f64>) -> String {
     }
 }
 
-/// The value as it stands, with nothing dropped but nulls of mappings.
-pub(crate) fn plain(node: &Node) -> Json {
-    match &node.value {
-        Value::Null => Json::Null,
-        Value::Bool(b) => Json::Bool(*b),
-        Value::Number(n) => Json::Number(n.clone()),
-        Value::Text(t) => Json::String(t.clone()),
-        Value::List(elements) => elements.iter().map(plain).collect(),
-        Value::Map(entries) => entries.iter().map(|entry| (entry.key.clone(), plain(&entry.node))).collect(),
+fn plural(noun: &str, count: usize) -> String {
+    match noun.strip_suffix('y') {
+        _ if count == 1 => noun.to_owned(),
+        Some(stem) => format!("{stem}ies"),
+        None => format!("{noun}s"),
     }
 }
 

@@ -113,20 +113,28 @@ impl Fault {
         } else {
             serde_saphyr::DefaultMessageFormatter.format_message(error)
         };
-        let mut at = error.location().map(Span::of).unwrap_or_default();
+        let mut at = error.location().map(Span::at).unwrap_or_default();
         at.shift(shift);
         Self { message: message.into_owned(), at }
     }
 }
 
 impl Span {
-    fn of(location: Location) -> Self {
+    fn at(location: Location) -> Self {
         let number = |n: u64| usize::try_from(n).unwrap_or(usize::MAX);
         Self {
             line: number(location.line()),
             column: number(location.column()),
             width: number(location.span().len()).max(1),
         }
+    }
+
+    /// What stands here in `text`, as far as it is on one line.
+    pub(crate) fn of(self, text: &str) -> &str {
+        let line = self.line.checked_sub(1).and_then(|line| text.lines().nth(line)).unwrap_or_default();
+        let byte = |column: usize| line.char_indices().nth(column).map_or(line.len(), |(byte, _)| byte);
+        let start = self.column.saturating_sub(1);
+        line.get(byte(start)..byte(start + self.width)).unwrap_or_default()
     }
 
     fn shift(&mut self, lines: usize) {
@@ -200,6 +208,18 @@ impl Node {
         at
     }
 
+    /// The value as JSON.
+    pub(crate) fn plain(&self) -> serde_json::Value {
+        match &self.value {
+            Value::Null => serde_json::Value::Null,
+            Value::Bool(b) => serde_json::Value::Bool(*b),
+            Value::Number(n) => serde_json::Value::Number(n.clone()),
+            Value::Text(t) => serde_json::Value::String(t.clone()),
+            Value::List(elements) => elements.iter().map(Self::plain).collect(),
+            Value::Map(entries) => entries.iter().map(|entry| (entry.key.clone(), entry.node.plain())).collect(),
+        }
+    }
+
     fn shift(&mut self, lines: usize) {
         self.at.shift(lines);
         match &mut self.value {
@@ -241,7 +261,7 @@ fn steps(path: &str) -> Vec<&str> {
 impl<'de> Deserialize<'de> for Node {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let spanned = Spanned::<Value>::deserialize(deserializer)?;
-        Ok(Self { value: spanned.value, at: Span::of(spanned.referenced) })
+        Ok(Self { value: spanned.value, at: Span::at(spanned.referenced) })
     }
 }
 
@@ -311,7 +331,7 @@ impl<'de> Visitor<'de> for ValueVisitor {
         let mut entries = Vec::new();
         while let Some(key) = map.next_key::<Spanned<String>>()? {
             let node = map.next_value()?;
-            let mut key_at = Span::of(key.referenced);
+            let mut key_at = Span::at(key.referenced);
             key_at.width = key_at.width.max(key.value.chars().count());
             entries.push(Entry { key: key.value, key_at, node });
         }
@@ -348,7 +368,7 @@ mod tests {
         ];
         for (text, json) in cases {
             let node = only(&format!("v: {text}"));
-            let value = super::super::schema::plain(&node.entries()[0].node);
+            let value = node.entries()[0].node.plain();
             assert_eq!(value.to_string(), json, "{text}");
         }
     }
