@@ -21,7 +21,7 @@ pub struct Memory {
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Asked {
     again_at: Time,
-    pod: Option<(String, i64, bool)>,
+    pod: Option<Looks>,
 }
 
 impl Memory {
@@ -57,7 +57,10 @@ impl Memory {
     }
 }
 
-/// What about a pod makes a question worth asking: which process it is, and whether it calls itself ready.
-fn looks(pod: Option<&PodFacts>) -> Option<(String, i64, bool)> {
-    pod.map(|pod| (pod.uid.clone(), pod.sidecar_restarts, pod.ready))
+/// What about a pod makes a question worth asking: which process its sidecar is, whether it runs, and whether the pod
+/// calls itself ready.
+type Looks = (String, i64, bool, bool);
+
+fn looks(pod: Option<&PodFacts>) -> Option<Looks> {
+    pod.map(|pod| (pod.uid.clone(), pod.sidecar_restarts, pod.sidecar_running, pod.ready))
 }
