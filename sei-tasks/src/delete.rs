@@ -1,12 +1,12 @@
 //! What happens when a SeiNode is deleted: pods stop, the data claim goes or stays, the finalizer is removed last.
 
-use sei_planner::api::{FINALIZER, NodePhase, SeiNode};
+use sei_planner::api::{NodePhase, SeiNode};
 use sei_planner::names::NodeKey;
 use sei_planner::node::{controller_uid, terminating};
 use serde_json::{Value, json};
 
-use crate::reconcile::{LookAgain, World, patch_finalizers};
-use crate::world::{Clock, Cluster, ClusterError, Kind, ObjectId, Sidecar};
+use crate::finalizer;
+use crate::world::{Clock, Cluster, ClusterError, Kind, LookAgain, ObjectId, Sidecar, World};
 
 /// Seconds until a stopping pod is looked at again, should its watch say nothing.
 const STOPPING_SECONDS: i64 = 10;
@@ -17,9 +17,7 @@ pub(crate) async fn delete_node<C: Cluster, S: Sidecar, K: Clock>(
     key: &NodeKey,
     node: SeiNode,
 ) -> Result<LookAgain, ClusterError> {
-    let ours = |name: &String| name == FINALIZER;
-    let finalizers = node.metadata.finalizers.clone().unwrap_or_default();
-    if !finalizers.iter().any(ours) {
+    if !finalizer::is_on(&node) {
         world.memory.forget(key);
         return Ok(LookAgain { at: None });
     }
@@ -28,8 +26,7 @@ pub(crate) async fn delete_node<C: Cluster, S: Sidecar, K: Clock>(
         return Ok(LookAgain { at: Some(world.clock.now().plus_seconds(STOPPING_SECONDS)) });
     }
     settle_data_claim(world, key, &node).await?;
-    let left: Vec<String> = finalizers.into_iter().filter(|name| !ours(name)).collect();
-    patch_finalizers(world, key, &node, &left).await?;
+    finalizer::remove(world, key, &node).await?;
     world.memory.forget(key);
     Ok(LookAgain { at: None })
 }

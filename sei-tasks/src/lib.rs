@@ -4,6 +4,7 @@
 
 mod delete;
 mod execute;
+mod finalizer;
 pub mod http;
 pub mod kube;
 mod memory;

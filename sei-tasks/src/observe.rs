@@ -7,9 +7,7 @@ use sei_planner::names::NodeKey;
 use sei_planner::node::{Decision, Observed, PlanKind, PodFacts, Presence, SidecarHealth, TaskProbe, ValidNode};
 use sei_planner::task::{Venue, codec};
 
-use crate::execute::base_url;
-use crate::reconcile::World;
-use crate::world::{Clock, Cluster, ClusterError, Kind, ObjectId, Sidecar, TaskState};
+use crate::world::{Clock, Cluster, ClusterError, Kind, ObjectId, Sidecar, TaskState, World};
 
 /// What is to be known before anything is decided.
 pub(crate) async fn observe<C: Cluster, S: Sidecar, K: Clock>(
@@ -108,7 +106,7 @@ async fn health<C: Cluster, S: Sidecar, K: Clock>(
     if status.phase() != NodePhase::Running || busy || !world.memory.health_is_due(&node.key, pod, now) {
         return SidecarHealth::NotAsked;
     }
-    let answer = world.sidecar.healthz(&base_url(node)).await;
+    let answer = world.sidecar.healthz(&node.sidecar_url()).await;
     world.memory.health_was_asked(&node.key, pod, answer.is_ok(), now);
     match answer {
         Ok(true) => SidecarHealth::Ready,
@@ -136,7 +134,7 @@ async fn in_flight<C: Cluster, S: Sidecar, K: Clock>(
     if !sidecar_task {
         return TaskProbe::NotAsked;
     }
-    match world.sidecar.task(&base_url(node), &current.id).await {
+    match world.sidecar.task(&node.sidecar_url(), &current.id).await {
         Ok(None) => TaskProbe::Idle,
         Ok(Some(report)) => match report.state {
             TaskState::Running => TaskProbe::Running,

@@ -1,43 +1,20 @@
 //! One look at one node: the pipeline, readable aloud.
 
-use sei_planner::api::{FINALIZER, NodePhase, PlanPhase, SeiNode, SeiNodeStatus, TaskPlan, Time};
+use sei_planner::api::{NodePhase, PlanPhase, SeiNode, SeiNodeStatus, TaskPlan, Time};
 use sei_planner::names::NodeKey;
 use sei_planner::node::{
     Decision, Observed, Ran, Refusal, Stamp, ValidNode, Wait, announce, decide, draft, project_status, validate,
 };
-use sei_planner::platform::Platform;
 use sei_planner::step::{Failure, Outcome, Step, settle, step};
-use serde_json::json;
 
 use crate::delete::delete_node;
 use crate::execute::execute;
-use crate::memory::Memory;
+use crate::finalizer::with_finalizer;
 use crate::observe::{observe, with_live_pod};
-use crate::world::{Clock, Cluster, ClusterError, Kind, ObjectId, Sidecar};
+use crate::world::{Clock, Cluster, ClusterError, LookAgain, Sidecar, World};
 
 /// Seconds until a sidecar that cannot be interrupted is looked at again.
 const DRAIN_SECONDS: i64 = 5;
-
-/// Everything a reconcile acts on.
-pub struct World<C, S, K> {
-    /// The API server.
-    pub cluster: C,
-    /// The sidecars of all nodes.
-    pub sidecar: S,
-    /// Time and fresh ids.
-    pub clock: K,
-    /// Settings of the cluster.
-    pub platform: Platform,
-    /// What this process remembers between two looks.
-    pub memory: Memory,
-}
-
-/// When to look at the node again, unless something changes before.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct LookAgain {
-    /// Not before a change when absent.
-    pub at: Option<Time>,
-}
 
 /// One look at one node. At most one status write; no effect before its plan is stored.
 ///
@@ -141,34 +118,6 @@ async fn run_until_it_waits<C: Cluster, S: Sidecar, K: Clock>(
         }
     };
     Progress { plan: Some(plan), stamps, look_at }
-}
-
-/// Adds our finalizer before anything else, so that nothing is left behind when the node is deleted.
-async fn with_finalizer<C: Cluster, S: Sidecar, K: Clock>(
-    world: &World<C, S, K>,
-    key: &NodeKey,
-    node: SeiNode,
-) -> Result<SeiNode, ClusterError> {
-    let mut finalizers = node.metadata.finalizers.clone().unwrap_or_default();
-    if finalizers.iter().any(|name| name == FINALIZER) {
-        return Ok(node);
-    }
-    finalizers.push(FINALIZER.to_owned());
-    patch_finalizers(world, key, &node, &finalizers).await
-}
-
-pub(crate) async fn patch_finalizers<C: Cluster, S: Sidecar, K: Clock>(
-    world: &World<C, S, K>,
-    key: &NodeKey,
-    node: &SeiNode,
-    finalizers: &[String],
-) -> Result<SeiNode, ClusterError> {
-    let id = ObjectId::new(Kind::SeiNode, &key.namespace, &key.name);
-    let uid = node.metadata.uid.clone().unwrap_or_default();
-    let version = node.metadata.resource_version.clone().unwrap_or_default();
-    let metadata = json!({ "finalizers": finalizers });
-    let patched = world.cluster.patch_metadata(&id, &uid, &version, &metadata).await?;
-    serde_json::from_value(patched).map_err(|error| ClusterError::Unavailable(format!("unreadable SeiNode: {error}")))
 }
 
 /// At most one status write, then the events of what changed; a lost event never fails a reconcile.

@@ -1,5 +1,5 @@
 //! The traits behind which all I/O happens. Nothing else in the workspace touches a cluster, a sidecar, a clock or a
-//! source of randomness; the real adapters and the simulated world implement the same traits.
+//! source of randomness; the real adapters and the simulated world implement the same traits. [`World`] holds one of each.
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -7,8 +7,11 @@ use std::future::Future;
 use sei_planner::api::{SeiNode, SeiNodeStatus, Time};
 use sei_planner::names::NodeKey;
 pub use sei_planner::node::Event;
+use sei_planner::platform::Platform;
 use serde_json::Value;
 use thiserror::Error;
+
+use crate::memory::Memory;
 
 /// A kind of object that the operator reads or writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -249,4 +252,25 @@ pub trait Clock: Send + Sync {
 
     /// A fresh UUID v4 for a plan, lower-case with hyphens.
     fn fresh_plan_id(&self) -> String;
+}
+
+/// Everything a reconcile acts on.
+pub struct World<C, S, K> {
+    /// The API server.
+    pub cluster: C,
+    /// The sidecars of all nodes.
+    pub sidecar: S,
+    /// Time and fresh ids.
+    pub clock: K,
+    /// Settings of the cluster.
+    pub platform: Platform,
+    /// What this process remembers between two looks.
+    pub memory: Memory,
+}
+
+/// When to look at the node again, unless something changes before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LookAgain {
+    /// Not before a change when absent.
+    pub at: Option<Time>,
 }

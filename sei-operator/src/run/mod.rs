@@ -21,8 +21,8 @@ use sei_planner::platform::Platform;
 use sei_tasks::Memory;
 use sei_tasks::http::HttpSidecar;
 use sei_tasks::kube::KubeCluster;
-use sei_tasks::reconcile::{LookAgain, World, reconcile_node};
-use sei_tasks::world::{Clock, ClusterError};
+use sei_tasks::reconcile::reconcile_node;
+use sei_tasks::world::{Clock, ClusterError, LookAgain, World};
 use thiserror::Error;
 
 use self::views::WatchedViews;

@@ -56,6 +56,14 @@ pub struct ValidNode {
     pub acknowledgement: Option<String>,
 }
 
+impl ValidNode {
+    /// Where the node's sidecar is reached, without a trailing slash.
+    #[must_use]
+    pub fn sidecar_url(&self) -> String {
+        format!("http://{}:{}", self.key.pod_host(), self.sidecar_port)
+    }
+}
+
 /// What a node is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {

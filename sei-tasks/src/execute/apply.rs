@@ -6,8 +6,7 @@ use sei_planner::step::Outcome;
 use serde_json::Value;
 
 use super::terminal;
-use crate::reconcile::World;
-use crate::world::{Clock, Cluster, ClusterError, Kind, ObjectId, Sidecar};
+use crate::world::{Clock, Cluster, ClusterError, Kind, ObjectId, Sidecar, World};
 
 pub(super) async fn statefulset<C: Cluster, S: Sidecar, K: Clock>(
     world: &World<C, S, K>,

@@ -10,10 +10,7 @@ use sei_planner::node::{Stamp, ValidNode};
 use sei_planner::step::{Failure, Outcome, Waiting};
 use sei_planner::task::Task;
 
-use crate::reconcile::World;
-use crate::world::{Clock, Cluster, ClusterError, Sidecar};
-
-pub(crate) use sidecar::base_url;
+use crate::world::{Clock, Cluster, ClusterError, Sidecar, World};
 
 /// Seconds until something in the cluster is looked at again, should its watch say nothing.
 const LOOK_AGAIN_SECONDS: i64 = 5;

@@ -5,8 +5,7 @@ use sei_planner::step::Outcome;
 use serde_json::Value;
 
 use super::{lost_ground, waiting};
-use crate::reconcile::World;
-use crate::world::{Clock, Cluster, ClusterError, Kind, ObjectId, Sidecar};
+use crate::world::{Clock, Cluster, ClusterError, Kind, ObjectId, Sidecar, World};
 
 /// Reasons of a waiting container that a person should see; others come and go within seconds.
 const TELLING: [&str; 6] = [

@@ -6,19 +6,13 @@ use sei_planner::step::{Failure, Outcome, Waiting};
 use sei_planner::task::{Task, codec};
 
 use super::{lost_ground, pod, terminal};
-use crate::reconcile::World;
-use crate::world::{Clock, Cluster, ClusterError, Sidecar, SidecarError, TaskReport, TaskRequest, TaskState};
+use crate::world::{Clock, Cluster, ClusterError, Sidecar, SidecarError, TaskReport, TaskRequest, TaskState, World};
 
 /// Seconds between two questions about a task.
 const POLL_SECONDS: i64 = 5;
 
 /// Error of a task that the sidecar's own shutdown ended; not the task's fault, so it is not counted.
 const INTERRUPTED: &str = "context canceled";
-
-/// Where a node's sidecar is reached.
-pub(crate) fn base_url(node: &ValidNode) -> String {
-    format!("http://{}:{}", node.key.pod_host(), node.sidecar_port)
-}
 
 /// Runs a task to its end, or says how far it got.
 pub(super) async fn run<C: Cluster, S: Sidecar, K: Clock>(
@@ -55,7 +49,7 @@ pub(super) async fn mark_ready<C: Cluster, S: Sidecar, K: Clock>(
 ) -> Result<Outcome, ClusterError> {
     let posted = run(world, node, plan, index, &Task::MarkReady).await;
     let Outcome::Done(_) = posted else { return Ok(posted) };
-    match world.sidecar.healthz(&base_url(node)).await {
+    match world.sidecar.healthz(&node.sidecar_url()).await {
         Ok(true) => {}
         Ok(false) => return Ok(lost_ground("the sidecar restarted after mark-ready; a new mark-ready is needed")),
         Err(error) => return Ok(of_sidecar_error(node, &plan.tasks[index], error)),
@@ -86,7 +80,7 @@ async fn ask_then_submit<C: Cluster, S: Sidecar, K: Clock>(
     planned: &PlannedTask,
     task: &Task,
 ) -> Result<Option<TaskReport>, SidecarError> {
-    let url = base_url(node);
+    let url = node.sidecar_url();
     let known = world.sidecar.task(&url, &planned.id).await?;
     if known.as_ref().is_some_and(|report| !may_run_again(planned, report)) {
         return Ok(known);
@@ -142,9 +136,9 @@ fn judge(planned: &PlannedTask, task: &Task, report: &Option<TaskReport>) -> Out
 fn of_sidecar_error(node: &ValidNode, planned: &PlannedTask, error: SidecarError) -> Outcome {
     match error {
         SidecarError::Refused(why) => terminal(format!("sidecar rejected {} task: {why}", planned.kind)),
-        SidecarError::Unreachable(why) => retry(&format!("the sidecar at {} to answer", base_url(node)), &why),
+        SidecarError::Unreachable(why) => retry(&format!("the sidecar at {} to answer", node.sidecar_url()), &why),
         SidecarError::Unexpected { .. } => {
-            retry(&format!("an answer of the sidecar at {} that makes sense", base_url(node)), &error.to_string())
+            retry(&format!("an answer of the sidecar at {} that makes sense", node.sidecar_url()), &error.to_string())
         }
     }
 }

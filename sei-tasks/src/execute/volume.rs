@@ -8,8 +8,7 @@ use serde_json::Value;
 
 use super::apply::json;
 use super::{terminal, waiting};
-use crate::reconcile::World;
-use crate::world::{Clock, Cluster, ClusterError, Created, Kind, ObjectId, Sidecar};
+use crate::world::{Clock, Cluster, ClusterError, Created, Kind, ObjectId, Sidecar, World};
 
 /// Creates the claim, or finds that it is there and ours; an imported one is only looked at.
 pub(super) async fn ensure_data_claim<C: Cluster, S: Sidecar, K: Clock>(

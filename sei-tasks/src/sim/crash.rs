@@ -124,7 +124,7 @@ mod tests {
         let mut driver = sim.drive(Reconcile(async |sim: &Sim, _: &NodeKey| {
             sim.read(&id(Kind::Service, "rpc-0")).await?;
             sim.apply(&id(Kind::Service, "rpc-0"), &service("")).await?;
-            Ok(crate::reconcile::LookAgain { at: None })
+            Ok(crate::world::LookAgain { at: None })
         }));
         let _ = driver.run_for(3);
         sim

@@ -13,8 +13,8 @@ use sei_planner::platform::Platform;
 use serde_json::Value;
 
 use crate::Memory;
-use crate::reconcile::{LookAgain, World, reconcile_node};
-use crate::world::{Clock, ClusterError, Kind};
+use crate::reconcile::reconcile_node;
+use crate::world::{Clock, ClusterError, Kind, LookAgain, World};
 
 use super::Sim;
 use super::json::text;

@@ -181,9 +181,9 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::reconcile::LookAgain;
     use crate::sim::testing::{self, claim, key, service, settled, small, world};
     use crate::sim::{Options, Reconcile, Sim};
+    use crate::world::LookAgain;
     use crate::world::{Cluster, ClusterError, Sidecar};
 
     /// A node that is up.

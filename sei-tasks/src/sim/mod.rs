@@ -7,7 +7,7 @@
 //!
 //! ```
 //! use sei_tasks::sim::{Options, Reconcile, Sim};
-//! use sei_tasks::reconcile::LookAgain;
+//! use sei_tasks::world::LookAgain;
 //! use sei_tasks::world::Clock;
 //!
 //! let sim = Sim::new(Options::default());

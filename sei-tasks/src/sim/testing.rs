@@ -7,7 +7,7 @@ use serde_json::{Value, from_value, json};
 use sei_planner::api::{FINALIZER, PlanPhase, SeiNode, SeiNodeStatus, TaskPlan};
 use sei_planner::names::NodeKey;
 
-use crate::reconcile::LookAgain;
+use crate::world::LookAgain;
 use crate::world::{Clock, Cluster, ClusterError, Kind, ObjectId, Sidecar, SidecarError, TaskRequest, TaskState};
 
 use super::json::text;
