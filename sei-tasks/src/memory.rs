@@ -8,9 +8,11 @@ use sei_planner::names::NodeKey;
 use sei_planner::node::PodFacts;
 
 /// A sidecar whose pod did not change is asked this often (D12).
-pub(crate) const HEALTH_SECONDS: i64 = 300;
+const HEALTH_SECONDS: i64 = 300;
+/// A sidecar that gave no usable answer is asked again this soon.
+const HEALTH_RETRY_SECONDS: i64 = 30;
 
-/// When each sidecar was last asked for its health, and what its pod looked like then.
+/// When each sidecar is to be asked again, and what its pod looked like when it was asked last.
 #[derive(Debug, Default)]
 pub struct Memory {
     asked: Mutex<BTreeMap<NodeKey, Asked>>,
@@ -18,7 +20,7 @@ pub struct Memory {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Asked {
-    at: Time,
+    again_at: Time,
     pod: Option<(String, i64, bool)>,
 }
 
@@ -26,19 +28,23 @@ impl Memory {
     /// Whether the sidecar should be asked now: its pod restarted or changed readiness, or nobody asked for long.
     pub(crate) fn health_is_due(&self, key: &NodeKey, pod: Option<&PodFacts>, now: Time) -> bool {
         self.with(|asked| match asked.get(key) {
-            Some(last) => last.pod != looks(pod) || now.seconds_since(last.at) >= HEALTH_SECONDS,
+            Some(last) => last.pod != looks(pod) || last.again_at <= now,
             None => true,
         })
     }
 
-    /// Remembers that the sidecar answered, or did not.
-    pub(crate) fn health_was_asked(&self, key: &NodeKey, pod: Option<&PodFacts>, now: Time) {
-        self.with(|asked| asked.insert(key.clone(), Asked { at: now, pod: looks(pod) }));
+    /// Remembers that the sidecar was asked, and whether it gave an answer.
+    pub(crate) fn health_was_asked(&self, key: &NodeKey, pod: Option<&PodFacts>, answered: bool, now: Time) {
+        let pause = if answered { HEALTH_SECONDS } else { HEALTH_RETRY_SECONDS };
+        let asked = Asked { again_at: now.plus_seconds(pause), pod: looks(pod) };
+        self.with(|all| all.insert(key.clone(), asked));
     }
 
-    /// When the sidecar should be asked next if nothing changes.
+    /// When the sidecar should be asked next if nothing changes; always later than now, also when a plan keeps it from
+    /// being asked (L4).
     pub(crate) fn health_next(&self, key: &NodeKey, now: Time) -> Time {
-        self.with(|asked| asked.get(key).map_or(now, |last| last.at).plus_seconds(HEALTH_SECONDS))
+        let due = self.with(|asked| asked.get(key).map(|last| last.again_at));
+        due.filter(|at| *at > now).unwrap_or_else(|| now.plus_seconds(HEALTH_SECONDS))
     }
 
     /// Forgets a node that is gone.

@@ -66,10 +66,8 @@ async fn presence<C: Cluster, S: Sidecar, K: Clock>(
     if world.cluster.cached(id).is_some() {
         return Ok(Presence::Present);
     }
-    let applied = match &status.plan {
-        Some(plan) if plan.phase == PlanPhase::Active => applied_in(plan, id.kind),
-        Some(_) | None => status.phase() == NodePhase::Running,
-    };
+    let applied =
+        status.phase() == NodePhase::Running || status.plan.as_ref().is_some_and(|plan| applied_in(plan, id.kind));
     if !applied {
         return Ok(Presence::Unknown);
     }
@@ -81,7 +79,8 @@ fn applied_in(plan: &TaskPlan, kind: Kind) -> bool {
     let task = match kind {
         Kind::StatefulSet => "apply-statefulset",
         Kind::Service => "apply-service",
-        Kind::SeiNode | Kind::PersistentVolumeClaim | Kind::PersistentVolume | Kind::Pod => return false,
+        Kind::PersistentVolumeClaim => "ensure-data-pvc",
+        Kind::SeiNode | Kind::PersistentVolume | Kind::Pod => return false,
     };
     plan.tasks.iter().any(|planned| planned.kind == task && planned.status == TaskStatus::Complete)
 }
@@ -110,7 +109,7 @@ async fn health<C: Cluster, S: Sidecar, K: Clock>(
         return SidecarHealth::NotAsked;
     }
     let answer = world.sidecar.healthz(&base_url(node)).await;
-    world.memory.health_was_asked(&node.key, pod, now);
+    world.memory.health_was_asked(&node.key, pod, answer.is_ok(), now);
     match answer {
         Ok(true) => SidecarHealth::Ready,
         Ok(false) => SidecarHealth::NotReady,

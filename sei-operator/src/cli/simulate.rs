@@ -189,12 +189,12 @@ struct Teller {
 
 impl Teller {
     fn tell(&mut self, sim: &Sim) -> io::Result<()> {
-        let timeline = sim.timeline();
+        let news = sim.timeline_since(self.told);
         let start = sim.began_at();
-        for moment in &timeline[self.told..] {
+        for moment in &news {
             output::data(&self.line(moment, moment.at.seconds_since(start)))?;
         }
-        self.told = timeline.len();
+        self.told += news.len();
         Ok(())
     }
 
@@ -209,6 +209,7 @@ impl Teller {
             | What::Task { .. }
             | What::Pod { .. }
             | What::Seid { .. }
+            | What::Gone
             | What::User { .. }
             | What::Operator { .. } => text,
         };

@@ -12,6 +12,8 @@ use crate::support::world::World;
 const WRITES_MAX: usize = 7;
 const CALLS_MAX: usize = 10;
 const EVENTS_MAX: usize = 2;
+/// Enough that nodes wait for each other's reconciles.
+const FLEET: usize = 30;
 /// How long a settled node is watched, and how many sidecar calls the safety net may make meanwhile.
 const SETTLED_TIME: Duration = Duration::from_secs(60);
 const SETTLED_SIDECAR_CALLS_MAX: usize = 1;
@@ -33,6 +35,24 @@ pub(crate) async fn from_create_to_silence(world: Arc<World>) {
     assert!(requests.writes().len() <= WRITES_MAX, "at most {WRITES_MAX} writes");
     assert!(requests.calls().len() <= CALLS_MAX, "at most {CALLS_MAX} requests");
     assert!(requests.events().len() <= EVENTS_MAX, "at most {EVENTS_MAX} events");
+}
+
+/// Many nodes at once cost no more per node than one: nothing is done twice because others are busy.
+pub(crate) async fn fleet(world: Arc<World>) {
+    let place = world.served_place("fleet").await;
+    world.silence().await;
+    let mark = world.audit.mark();
+    let began = Instant::now();
+    let names: Vec<String> = (0..FLEET).map(|number| format!("rpc-{number}")).collect();
+    futures::future::join_all(names.iter().map(|name| bring_up(&place, name))).await;
+    let took = began.elapsed();
+    world.silence().await;
+    let requests = world.audit.since(mark).in_namespace(&place.namespace);
+    println!("    {FLEET} nodes up in {:.1} s", took.as_secs_f64());
+    print_counts(&requests, names.iter().map(|name| place.sidecar(name).calls().len()).sum());
+    assert!(requests.writes().len() <= FLEET * WRITES_MAX, "at most {WRITES_MAX} writes per node:\n{requests}");
+    assert!(requests.calls().len() <= FLEET * CALLS_MAX, "at most {CALLS_MAX} requests per node:\n{requests}");
+    assert!(requests.events().len() <= FLEET * EVENTS_MAX, "at most {EVENTS_MAX} events per node:\n{requests}");
 }
 
 fn print_counts(requests: &Requests, sidecar_calls: usize) {

@@ -16,6 +16,8 @@ use crate::support::world::World;
 
 /// Long enough for the operator to act on what was just done.
 const MEANWHILE: Duration = Duration::from_secs(2);
+/// How long each process of the operator lives: some only start, some get to write.
+const LIVES_MS: [u64; 8] = [15, 40, 60, 80, 100, 130, 170, 230];
 /// How long the end state is watched.
 const AFTERWARDS: Duration = Duration::from_secs(5);
 
@@ -67,6 +69,23 @@ pub(crate) async fn edits_at_once(world: Arc<World>) {
     }
     place.until("rpc-0", "the last edit wins", |view| view.settled_on(V2)).await;
     place.stays("rpc-0", AFTERWARDS, |view| view.settled_on(V2)).await;
+}
+
+/// No process of the operator lives long enough to see the update through.
+pub(crate) async fn operator_killed_again_and_again(world: Arc<World>) {
+    let place = world.served_place("mid-kills").await;
+    place.create("rpc-0", specs::from_genesis()).await;
+    place.until("rpc-0", "the node comes up", |view| view.settled_on(V1)).await;
+    let history = place.pods_of("rpc-0").await;
+    place.edit("rpc-0", json!({"image": V2})).await;
+    for life in LIVES_MS {
+        tokio::time::sleep(Duration::from_millis(life)).await;
+        world.kill_operator().await;
+        world.ensure_operator().await;
+    }
+    place.until("rpc-0", "the update ends", |view| view.settled_on(V2)).await;
+    place.stays("rpc-0", AFTERWARDS, |view| view.settled_on(V2)).await;
+    assert_eq!(history.count(), 2, "the old pod and one new pod");
 }
 
 /// A node whose update from V1 to V2 has deleted the old pod, which the kubelet does not let go.

@@ -34,6 +34,7 @@ pub(crate) fn all() -> Vec<Trial> {
         Trial::new("mid_update_operator_killed", mid_update::operator_killed),
         Trial::new("mid_update_operator_killed_and_reverted_meanwhile", mid_update::operator_killed_and_reverted),
         Trial::new("mid_update_revert_before_new_pod_runs", mid_update::revert_before_new_pod_runs),
+        Trial::new("mid_update_operator_killed_again_and_again", mid_update::operator_killed_again_and_again),
         Trial::new("mid_update_edits_at_once", mid_update::edits_at_once),
         Trial::new("deleted_stateful_set_comes_back", by_hand::stateful_set),
         Trial::new("deleted_service_comes_back", by_hand::service),
@@ -42,6 +43,7 @@ pub(crate) fn all() -> Vec<Trial> {
         Trial::new("deletion_keeps_a_retained_volume", deletion::keeps_retained_volume),
         Trial::new("graceful_stop_and_quiet_restart", operator_process::graceful_stop),
         Trial::new("cost_from_create_to_silence", cost::from_create_to_silence),
+        Trial::new("cost_of_a_fleet", cost::fleet),
         Trial::new("cost_of_a_settled_node", cost::settled),
         Trial::new("sidecars_were_addressed_by_their_own_names", operator_process::no_stray_addresses),
     ]

@@ -20,7 +20,7 @@ use super::world::{World, seinode};
 
 const POLL: Duration = Duration::from_millis(150);
 /// Generous: it bounds a hang, it measures nothing.
-const DEADLINE: Duration = Duration::from_secs(90);
+const DEADLINE: Duration = Duration::from_secs(120);
 
 pub(crate) struct Place {
     pub(crate) world: Arc<World>,

@@ -42,6 +42,9 @@ pub enum Wait {
 /// Decides from the spec, the stored status and the facts.
 #[must_use]
 pub fn decide(node: &ValidNode, status: &SeiNodeStatus, seen: &Observed, now: Time) -> Decision {
+    if seen.data_volume == Presence::Missing && !node.data_volume.imported {
+        return data_volume_lost(node, status);
+    }
     match &status.plan {
         Some(plan) if plan.phase == PlanPhase::Active => decide_active(node, status, plan, seen),
         Some(plan) if plan.phase == PlanPhase::Failed => decide_failed(node, status, plan, seen, now),
@@ -141,14 +144,6 @@ fn decide_free(node: &ValidNode, status: &SeiNodeStatus, seen: &Observed) -> Dec
         let plan = init(status, status.plan.as_ref(), seen);
         return Decision::Start(plan, vec!["the node is new".to_owned()]);
     }
-    if seen.data_volume == Presence::Missing && !node.data_volume.imported {
-        let token = data_loss_token(node);
-        if node.acknowledgement.as_deref() != Some(token.as_str()) {
-            return Decision::Wait(Wait::DataVolumeLost { token });
-        }
-        let why = format!("the claim {} is gone and an empty one was accepted", node.data_volume.claim);
-        return Decision::Start(PlanKind::Init { state_sync_done: false, roll: true }, vec![why]);
-    }
     let missing: Vec<DriftKind> = [(DriftKind::StatefulSet, seen.statefulset), (DriftKind::Service, seen.service)]
         .into_iter()
         .filter(|(_, presence)| *presence == Presence::Missing)
@@ -169,11 +164,25 @@ fn decide_free(node: &ValidNode, status: &SeiNodeStatus, seen: &Observed) -> Dec
     Decision::Idle
 }
 
-/// Fits this loss only: another volume, or another life of the node, makes another token.
-fn data_loss_token(node: &ValidNode) -> String {
-    let situation = format!("{}/{}/{}", node.uid, node.data_volume.claim, "data-volume-lost");
-    let id = crate::task::task_id(&situation, "acknowledge", 0);
-    id.chars().take(8).collect()
+/// A lost claim is never made anew in silence: somebody may still have the disk.
+fn data_volume_lost(node: &ValidNode, status: &SeiNodeStatus) -> Decision {
+    let token = data_loss_token(node, status);
+    if node.acknowledgement.as_deref() != Some(token.as_str()) {
+        return Decision::Wait(Wait::DataVolumeLost { token });
+    }
+    let why = format!("the claim {} is gone and an empty one was accepted", node.data_volume.claim);
+    let kind = PlanKind::Init { state_sync_done: false, roll: true };
+    match &status.plan {
+        Some(plan) if plan.phase == PlanPhase::Active => Decision::Supersede(kind, vec![why]),
+        Some(_) | None => Decision::Start(kind, vec![why]),
+    }
+}
+
+/// Fits this loss only: the plan that follows an answer has another id, so the answer to a second loss is another one.
+fn data_loss_token(node: &ValidNode, status: &SeiNodeStatus) -> String {
+    let plan = status.plan.as_ref().map_or("", |plan| plan.id.as_str());
+    let situation = format!("{}/{}/{plan}", node.uid, node.data_volume.claim);
+    crate::task::task_id(&situation, "acknowledge-data-volume-lost", 0).chars().take(8).collect()
 }
 
 /// An init plan for a node in this state: what an earlier plan did for good is not done twice.

@@ -39,7 +39,7 @@ pub(crate) async fn execute<C: Cluster, S: Sidecar, K: Clock>(
         | Task::DiscoverPeers(_)
         | Task::ConfigureStateSync(_)
         | Task::ConfigValidate
-        | Task::SnapshotUpload => Ok(sidecar::run(world, node, &plan.tasks[index], task).await),
+        | Task::SnapshotUpload => Ok(sidecar::run(world, node, plan, index, task).await),
     };
     result.unwrap_or_else(of_cluster_error)
 }

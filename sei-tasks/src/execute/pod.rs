@@ -32,7 +32,7 @@ pub(super) async fn replace<C: Cluster, S: Sidecar, K: Clock>(
         Look::Stale(pod) if pod.uid == uid => {
             let id = pod_id(node);
             world.cluster.delete(&id, &pod.uid).await?;
-            Ok(waiting(format!("pod {} to stop", id.name)))
+            Ok(pod_to_run(node, None))
         }
         Look::Stale(pod) => Ok(lost_ground(format!(
             "pod {} is of an older template and has uid {}, not the {uid:?} that this plan replaces",
@@ -66,15 +66,25 @@ pub(super) async fn running_image<C: Cluster, S: Sidecar, K: Clock>(
     node: &ValidNode,
 ) -> Result<Outcome, ClusterError> {
     let Some(pod) = world.cluster.read(&pod_id(node)).await?.map(|pod| PodFacts::of(&pod)) else {
-        return Ok(waiting(format!("pod {}", node.key.pod())));
+        return Ok(pod_to_run(node, None));
     };
     if pod.deleting {
-        return Ok(waiting(format!("pod {} to stop", node.key.pod())));
+        return Ok(pod_to_run(node, None));
     }
     if pod.seid_image != node.image {
         return Ok(lost_ground(format!("the pod runs {}, the spec wants {}", pod.seid_image, node.image)));
     }
     Ok(when_running(&pod, node, || Outcome::Done(vec![Stamp::CurrentImage(pod.seid_image.clone())])))
+}
+
+/// What to wait for while the watch shows no running pod of the node; `None` once it does.
+pub(super) fn not_running_yet<C: Cluster, S: Sidecar, K: Clock>(
+    world: &World<C, S, K>,
+    node: &ValidNode,
+) -> Option<Outcome> {
+    let pod = world.cluster.cached(&pod_id(node)).map(|pod| PodFacts::of(&pod));
+    let running = pod.as_ref().is_some_and(|pod| pod.seid_running);
+    (!running).then(|| pod_to_run(node, pod.as_ref()))
 }
 
 /// The node's pod against the template that was applied last. Both are live reads: they follow writes of the same plan.
@@ -96,14 +106,14 @@ async fn look<C: Cluster, S: Sidecar, K: Clock>(
         return Ok(Look::Not(lost_ground("the StatefulSet is gone")));
     };
     let Some(revision) = observed_revision(&statefulset) else {
-        return Ok(Look::Not(waiting("the StatefulSet controller to see the new template")));
+        return Ok(Look::Not(pod_to_run(node, None)));
     };
     let Some(pod) = world.cluster.read(&pod_id(node)).await?.map(|pod| PodFacts::of(&pod)) else {
-        return Ok(Look::Not(waiting(format!("pod {}", node.key.pod()))));
+        return Ok(Look::Not(pod_to_run(node, None)));
     };
     let foreign = statefulset["metadata"]["uid"] != pod.controller_uid.as_str();
     Ok(if pod.deleting || foreign {
-        Look::Not(waiting(format!("pod {} to stop", node.key.pod())))
+        Look::Not(pod_to_run(node, None))
     } else if pod.revision == revision {
         Look::Applied(pod)
     } else {
@@ -120,10 +130,14 @@ fn observed_revision(statefulset: &Value) -> Option<&str> {
 }
 
 fn when_running(pod: &PodFacts, node: &ValidNode, done: impl FnOnce() -> Outcome) -> Outcome {
-    if pod.seid_running {
-        return done();
-    }
-    let telling = pod.waiting.as_ref().filter(|text| TELLING.iter().any(|reason| text.ends_with(reason)));
+    if pod.seid_running { done() } else { pod_to_run(node, Some(pod)) }
+}
+
+/// One text for the whole way of a pod from the old template to running containers, so that each step is not a write of
+/// its own; only what a person should see is added.
+fn pod_to_run(node: &ValidNode, pod: Option<&PodFacts>) -> Outcome {
+    let waiting_reason = pod.and_then(|pod| pod.waiting.as_ref());
+    let telling = waiting_reason.filter(|text| TELLING.iter().any(|reason| text.ends_with(reason)));
     // The kubelet alternates between the two while it backs off: one word, so that status does not flicker.
     let why = telling.map(|text| format!(" ({})", text.replace("ErrImagePull", "ImagePullBackOff")));
     waiting(format!("the containers of pod {} to run{}", node.key.pod(), why.unwrap_or_default()))

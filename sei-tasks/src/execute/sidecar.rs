@@ -24,9 +24,17 @@ pub(crate) fn base_url(node: &ValidNode) -> String {
 pub(super) async fn run<C: Cluster, S: Sidecar, K: Clock>(
     world: &World<C, S, K>,
     node: &ValidNode,
-    planned: &PlannedTask,
+    plan: &TaskPlan,
+    index: usize,
     task: &Task,
 ) -> Outcome {
+    let planned = &plan.tasks[index];
+    if planned.submitted_at.is_none() && brings_up(plan) {
+        // Calls to a sidecar whose pod is not there yet are in vain, and say less than the pod's own state.
+        if let Some(outcome) = pod::not_running_yet(world, node) {
+            return outcome;
+        }
+    }
     if let Task::DiscoverPeers(discover) = task
         && !discover.sources.iter().any(sei_planner::task::PeerQuery::asks_somebody)
     {
@@ -45,19 +53,14 @@ pub(super) async fn mark_ready<C: Cluster, S: Sidecar, K: Clock>(
     plan: &TaskPlan,
     index: usize,
 ) -> Result<Outcome, ClusterError> {
-    let posted = run(world, node, &plan.tasks[index], &Task::MarkReady).await;
+    let posted = run(world, node, plan, index, &Task::MarkReady).await;
     let Outcome::Done(_) = posted else { return Ok(posted) };
     match world.sidecar.healthz(&base_url(node)).await {
         Ok(true) => {}
         Ok(false) => return Ok(lost_ground("the sidecar restarted after mark-ready; a new mark-ready is needed")),
         Err(error) => return Ok(of_sidecar_error(node, &plan.tasks[index], error)),
     }
-    let seen = match plan.kind {
-        Some(PlanKindName::Init | PlanKindName::Bootstrap | PlanKindName::Genesis) | None => {
-            pod::running_image(world, node).await?
-        }
-        Some(PlanKindName::Update | PlanKindName::MarkReady | PlanKindName::Repair) => Outcome::Done(Vec::new()),
-    };
+    let seen = if brings_up(plan) { pod::running_image(world, node).await? } else { Outcome::Done(Vec::new()) };
     Ok(match seen {
         Outcome::Done(mut stamps) => {
             stamps.push(Stamp::SidecarReady);
@@ -65,6 +68,16 @@ pub(super) async fn mark_ready<C: Cluster, S: Sidecar, K: Clock>(
         }
         Outcome::Waiting(_) | Outcome::Failed(_) => seen,
     })
+}
+
+/// Whether the plan brings a node up, as opposed to changing one that runs.
+fn brings_up(plan: &TaskPlan) -> bool {
+    match plan.kind {
+        Some(PlanKindName::Init | PlanKindName::Bootstrap | PlanKindName::Genesis) => true,
+        Some(PlanKindName::Update | PlanKindName::MarkReady | PlanKindName::Repair) => false,
+        // Plans of the controller this operator replaces say no kind; those that can fail a node bring it up.
+        None => plan.failed_phase.is_some(),
+    }
 }
 
 async fn ask_then_submit<C: Cluster, S: Sidecar, K: Clock>(

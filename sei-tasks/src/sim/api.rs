@@ -6,6 +6,7 @@ use std::future::pending;
 
 use sei_planner::api::{SeiNode, SeiNodeStatus, Time};
 use sei_planner::names::NodeKey;
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::world::{
@@ -207,22 +208,16 @@ fn id_of(node: &SeiNode) -> ObjectId {
     ObjectId::new(Kind::SeiNode, namespace, name)
 }
 
-fn decode(value: Value) -> Result<SeiNode, ClusterError> {
-    serde_json::from_value(value).map_err(|error| ClusterError::Unavailable(format!("reading a SeiNode: {error}")))
+fn decode(value: &Value) -> Result<SeiNode, ClusterError> {
+    SeiNode::deserialize(value).map_err(|error| ClusterError::Unavailable(format!("reading a SeiNode: {error}")))
 }
 
-/// Metadata, and for pods status: what a watch delivers.
+/// Metadata, and for pods everything: what the operator's watches deliver.
 fn watch_part(id: &ObjectId, object: &Value) -> Value {
-    let mut part = json!({
-        "apiVersion": id.kind.api_version(),
-        "kind": id.kind.name(),
-        "metadata": object.get("metadata"),
-    });
     if id.kind == Kind::Pod {
-        let status = object.get("status").cloned().unwrap_or_default();
-        json::set(&mut part, &["status"], status);
+        return object.clone();
     }
-    part
+    json!({ "apiVersion": id.kind.api_version(), "kind": id.kind.name(), "metadata": object.get("metadata") })
 }
 
 fn read_node(state: &mut State, key: &NodeKey) -> Result<Option<SeiNode>, ClusterError> {
@@ -230,17 +225,13 @@ fn read_node(state: &mut State, key: &NodeKey) -> Result<Option<SeiNode>, Cluste
     let Some(live) = state.store.get(&id) else {
         return Ok(None);
     };
-    // The process's own last write is always seen, and the watch may lag behind others' writes only.
-    let seen = state.watched(&id).unwrap_or(live);
-    let known = |value: &Value| {
-        let version = text(value, "/metadata/resourceVersion");
-        version.parse::<u64>().unwrap_or_default()
-    };
-    let own = state.process.own_version(key);
-    let value = if known(seen) < own { live } else { seen };
-    let value = value.as_ref().clone();
-    state.process.saw_version(text(&value, "/metadata/resourceVersion"));
-    decode(value).map(Some)
+    // The process's own last write is always seen: the watch lags behind the writes of others only.
+    let Some(watched) = state.watched(&id) else { return Ok(None) };
+    let number = text(watched, "/metadata/resourceVersion").parse::<u64>().unwrap_or_default();
+    let seen = if number < state.process.own_version(key) { live } else { watched };
+    let node = decode(seen)?;
+    state.process.saw_version(node.metadata.resource_version.as_deref().unwrap_or_default());
+    Ok(Some(node))
 }
 
 fn patch_metadata(
@@ -264,7 +255,7 @@ fn write_status(state: &mut State, node: &SeiNode, status: &SeiNodeStatus) -> Re
     let version = node.metadata.resource_version.clone().unwrap_or_default();
     let stored = state.store.patch_status(&id, &version, &patch)?;
     wrote_node(state, &node_key(&id), &stored);
-    decode(stored)
+    decode(&stored)
 }
 
 fn wrote_node(state: &mut State, key: &NodeKey, stored: &Value) {

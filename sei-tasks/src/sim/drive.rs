@@ -10,12 +10,15 @@ use std::task::{Context, Poll, Waker};
 use sei_planner::api::Time;
 use sei_planner::names::NodeKey;
 use sei_planner::platform::Platform;
+use serde_json::Value;
 
 use crate::Memory;
 use crate::reconcile::{LookAgain, World, reconcile_node};
-use crate::world::{Clock, ClusterError};
+use crate::world::{Clock, ClusterError, Kind};
 
 use super::Sim;
+use super::json::text;
+use super::store::is_leaving;
 use super::trace::{Counters, Fact, What};
 
 /// First pause after a failed reconcile, in seconds.
@@ -204,7 +207,7 @@ impl<O: Operator> Driver<O> {
         loop {
             match self.step()? {
                 Step::Done => {}
-                Step::Quiet(_) if self.process.is_some() && self.sim.is_idle() => return Ok(()),
+                Step::Quiet(_) if self.is_idle() => return Ok(()),
                 Step::Quiet(Some(next)) if next <= limit => self.advance(next),
                 Step::Quiet(_) => {
                     self.advance(limit);
@@ -212,6 +215,11 @@ impl<O: Operator> Driver<O> {
                 }
             }
         }
+    }
+
+    /// A failed reconcile is not rest: the operator looks again after a pause.
+    fn is_idle(&self) -> bool {
+        self.process.is_some() && self.failures.is_empty() && self.sim.is_idle()
     }
 
     /// Forces so many reconciles of every node, some seconds of virtual time apart, and insists that the operator
@@ -282,9 +290,10 @@ impl<O: Operator> Driver<O> {
         }
     }
 
+    /// What the watches have shown by now.
     fn take_wakes(&mut self) {
-        let wakes = self.sim.with(|state| std::mem::take(&mut state.wakes));
-        for (key, at) in wakes {
+        let now = self.sim.now();
+        while let Some((at, key)) = self.sim.with(|state| state.due_wake(now)) {
             self.look_by(key, at);
         }
     }
@@ -310,8 +319,9 @@ impl<O: Operator> Driver<O> {
     /// When something is due next.
     fn next_due(&self) -> Option<Time> {
         let world = self.sim.with(|state| state.queue.next());
+        let wake = self.sim.with(|state| state.wakes.first().map(|(at, _)| *at));
         let look = self.process.as_ref().and_then(|_| self.looks.values().min().copied());
-        [world, look, self.restart_at].into_iter().flatten().min()
+        [world, wake, look, self.restart_at].into_iter().flatten().min()
     }
 
     fn advance(&mut self, to: Time) {
@@ -407,7 +417,6 @@ impl<O: Operator> Driver<O> {
         self.restart_at = None;
         self.sim.with(|state| {
             state.process.restart();
-            state.wakes.clear();
             state.record(Fact::Restarted);
             let what = "started again".to_owned();
             state.tell(None, What::Operator { what });
@@ -434,16 +443,9 @@ impl Sim {
     /// Whether nothing is due in the world, no plan is active and no node is being deleted.
     fn is_idle(&self) -> bool {
         self.with(|state| {
-            let busy = |key: &NodeKey| {
-                state.node(key).is_some_and(|node| {
-                    let active = node
-                        .status
-                        .and_then(|status| status.plan)
-                        .is_some_and(|plan| plan.phase == sei_planner::api::PlanPhase::Active);
-                    active || node.metadata.deletion_timestamp.is_some()
-                })
-            };
-            state.queue.next().is_none() && !state.nodes().iter().any(busy)
+            let busy = |node: &Value| text(node, "/status/plan/phase") == "Active" || is_leaving(node);
+            let mut nodes = state.store.list(Kind::SeiNode);
+            state.queue.next().is_none() && state.wakes.is_empty() && !nodes.any(|(_, node)| busy(node))
         })
     }
 }
@@ -455,7 +457,7 @@ mod tests {
 
     use crate::sim::testing::{key, manifest, settled, small, status, world};
     use crate::sim::{CrashAt, Fault, Options, Point, Verb};
-    use crate::world::{Cluster, Kind};
+    use crate::world::Cluster;
 
     use super::*;
 

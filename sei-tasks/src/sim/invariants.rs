@@ -173,3 +173,155 @@ fn truthful_image(state: &State, key: &NodeKey, status: &SeiNodeStatus) -> Findi
         uid.is_some_and(|uid| kubelet::runs(state, uid, SEID)) && kubelet::image_of(state, &pod_id, SEID) == image;
     (!runs).then(|| ("S11", format!("{key}: currentImage {image} and no pod runs it")))
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
+    use serde_json::json;
+
+    use super::*;
+    use crate::reconcile::LookAgain;
+    use crate::sim::testing::{self, claim, key, service, settled, small, world};
+    use crate::sim::{Options, Reconcile, Sim};
+    use crate::world::{Cluster, ClusterError, Sidecar};
+
+    /// A node that is up.
+    fn up() -> Sim {
+        let sim = world(Options::default());
+        sim.drive(Reconcile(small)).run_until(|sim| settled(sim, "sei:v1"), 300).unwrap();
+        sim
+    }
+
+    /// What a reconcile breaks in a world.
+    fn broken(
+        sim: &Sim,
+        reconcile: impl AsyncFn(&Sim, &NodeKey) -> Result<LookAgain, ClusterError>,
+    ) -> Vec<&'static str> {
+        let _ = sim.drive(Reconcile(reconcile)).run_for(1);
+        sim.violations().iter().map(|violation| violation.invariant).collect()
+    }
+
+    fn done() -> Result<LookAgain, ClusterError> {
+        Ok(LookAgain { at: None })
+    }
+
+    async fn start_plan(sim: &Sim) -> Result<SeiNode, ClusterError> {
+        let node = sim.node(&key()).await?.unwrap();
+        let mut status = node.status.clone().unwrap_or_default();
+        if let Some(plan) = &mut status.plan {
+            plan.phase = PlanPhase::Active;
+        }
+        sim.write_status(&node, &status).await
+    }
+
+    async fn delete(sim: &Sim, kind: Kind, name: &str) -> Result<LookAgain, ClusterError> {
+        let id = testing::id(kind, name);
+        let object = sim.object(&id).unwrap();
+        sim.delete(&id, text(&object, "/metadata/uid")).await?;
+        done()
+    }
+
+    #[test]
+    fn a_good_operator_breaks_nothing() {
+        assert_eq!(up().violations(), []);
+    }
+
+    #[test]
+    fn s3_a_claim_of_a_living_node_must_not_go() {
+        let found = broken(&up(), async |sim: &Sim, _: &NodeKey| {
+            start_plan(sim).await?;
+            delete(sim, Kind::PersistentVolumeClaim, "data-rpc-0").await
+        });
+        assert_eq!(found, ["S3"]);
+    }
+
+    #[test]
+    fn s3_a_claim_that_is_to_be_kept_must_not_go_with_its_node() {
+        let sim = up();
+        sim.user_edit(&key(), |spec| spec["dataVolume"] = json!({ "retainOnDelete": true }));
+        sim.user_delete(&node_id(&key()));
+        let found =
+            broken(&sim, async |sim: &Sim, _: &NodeKey| delete(sim, Kind::PersistentVolumeClaim, "data-rpc-0").await);
+        assert_eq!(found, ["S3"]);
+    }
+
+    #[test]
+    fn s4_objects_of_others_must_not_be_written() {
+        let sim = up();
+        let mut foreign = service("");
+        foreign["metadata"]["name"] = json!("other");
+        sim.user_apply(foreign.clone()).unwrap();
+        let found = broken(&sim, async |sim: &Sim, _: &NodeKey| {
+            start_plan(sim).await?;
+            sim.apply(&testing::id(Kind::Service, "other"), &foreign).await?;
+            delete(sim, Kind::Service, "other").await
+        });
+        assert_eq!(found, ["S4", "S4"]);
+    }
+
+    #[test]
+    fn s7_a_second_status_write_is_one_too_many() {
+        let found = broken(&up(), async |sim: &Sim, _: &NodeKey| {
+            let node = start_plan(sim).await?;
+            sim.write_status(&node, &node.status.clone().unwrap_or_default()).await?;
+            done()
+        });
+        assert_eq!(found, ["S7"]);
+    }
+
+    #[test]
+    fn s7_a_status_write_needs_a_version_that_was_read() {
+        let sim = up();
+        let old = sim.sei_node(&key()).unwrap();
+        let found = broken(&sim, async |sim: &Sim, _: &NodeKey| {
+            sim.write_status(&old, &SeiNodeStatus::default()).await?;
+            done()
+        });
+        assert_eq!(found, ["S7"]);
+    }
+
+    #[test]
+    fn s8_a_task_that_no_plan_names_must_not_be_posted() {
+        let found = broken(&up(), async |sim: &Sim, _: &NodeKey| {
+            start_plan(sim).await?;
+            let request = TaskRequest { id: testing::task_id(77), kind: "mark-ready", params: None };
+            let _ = sim.submit(testing::URL, &request).await;
+            done()
+        });
+        assert_eq!(found, ["S8"]);
+    }
+
+    #[test]
+    fn s11_an_image_that_nothing_runs_must_not_be_stamped() {
+        let found = broken(&up(), async |sim: &Sim, _: &NodeKey| {
+            let node = sim.node(&key()).await?.unwrap();
+            let mut status = node.status.clone().unwrap_or_default();
+            status.current_image = Some("sei:v9".to_owned());
+            sim.write_status(&node, &status).await?;
+            done()
+        });
+        assert_eq!(found, ["S11"]);
+    }
+
+    #[test]
+    fn s13_a_pod_at_its_target_must_not_be_replaced() {
+        let found = broken(&up(), async |sim: &Sim, _: &NodeKey| {
+            start_plan(sim).await?;
+            delete(sim, Kind::Pod, "rpc-0-0").await
+        });
+        assert_eq!(found, ["S13"]);
+    }
+
+    #[test]
+    fn a_delete_whose_precondition_fails_breaks_nothing() {
+        let found = broken(&up(), async |sim: &Sim, _: &NodeKey| {
+            let id = testing::id(Kind::PersistentVolumeClaim, "data-rpc-0");
+            assert!(sim.delete(&id, "someone").await.is_err());
+            let again = sim.create(&id, &claim("")).await;
+            assert!(again.is_ok());
+            done()
+        });
+        assert_eq!(found, ["S8"], "only the create, which has no plan");
+    }
+}

@@ -81,6 +81,12 @@ impl Sim {
         self.with(|state| state.trace.timeline.clone())
     }
 
+    /// What happened, for people, without the first `told` lines.
+    #[must_use]
+    pub fn timeline_since(&self, told: usize) -> Vec<Moment> {
+        self.with(|state| state.trace.timeline.get(told..).unwrap_or_default().to_vec())
+    }
+
     /// The operator's calls by kind.
     #[must_use]
     pub fn counters(&self) -> Counters {
@@ -115,6 +121,12 @@ impl Sim {
     #[must_use]
     pub fn object(&self, id: &ObjectId) -> Option<Value> {
         self.with(|state| state.store.get(id).map(|object| object.as_ref().clone()))
+    }
+
+    /// What `see` finds in an object as it stands, without a copy of it; absent when there is no such object. `see`
+    /// must not use the world.
+    pub fn inspect<T>(&self, id: &ObjectId, see: impl FnOnce(&Value) -> T) -> Option<T> {
+        self.with(|state| state.store.get(id).map(|object| see(object)))
     }
 
     /// Every object of a kind, in order of namespace and name.

@@ -66,7 +66,7 @@ impl Options {
 /// How long things take in the cluster, in seconds.
 #[derive(Clone, Debug)]
 pub struct Delays {
-    /// From a change of a StatefulSet or its pod to the controller's answer.
+    /// From a change of a StatefulSet or its pod to the controller's answer, at least 1.
     pub statefulset_seconds: i64,
     /// From a pod whose volumes exist to a pod with a machine.
     pub schedule_seconds: i64,
@@ -76,7 +76,8 @@ pub struct Delays {
     pub pull_backoff_seconds: i64,
     /// For ordinary init containers to run.
     pub init_seconds: i64,
-    /// From the sidecar's start to the start of the ordinary containers.
+    /// From the sidecar's start to the start of the ordinary containers; with 0 (and nothing to pull) they are seen to
+    /// run at the same moment.
     pub start_seconds: i64,
     /// From the deletion of a pod to its end.
     pub terminate_seconds: i64,

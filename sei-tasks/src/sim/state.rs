@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use sei_planner::api::{SeiNode, SeiNodeStatus, Time};
 use sei_planner::names::NodeKey;
+use serde::Deserialize;
 use serde_json::Value;
 
 use crate::world::{Kind, ObjectId};
@@ -35,7 +36,7 @@ pub(super) struct State {
     pub(super) scheduled: BTreeMap<u64, Scheduled>,
     pub(super) last_scheduled: u64,
     /// Nodes that the watches report, and when.
-    pub(super) wakes: BTreeMap<NodeKey, Time>,
+    pub(super) wakes: BTreeSet<(Time, NodeKey)>,
 }
 
 impl State {
@@ -54,7 +55,7 @@ impl State {
             violations: Vec::new(),
             scheduled: BTreeMap::new(),
             last_scheduled: 0,
-            wakes: BTreeMap::new(),
+            wakes: BTreeSet::new(),
             options,
         }
     }
@@ -120,12 +121,14 @@ impl State {
             return;
         }
         let key = node_key(&change.id);
-        let before = status_of(change.before.as_deref());
-        let after = status_of(change.after.as_deref());
-        self.trace.tell_status(self.now, &key, &before, &after);
-        if change.after.is_none() {
-            let what = "the SeiNode is gone".to_owned();
-            self.tell(Some(key), What::User { what });
+        let Some(node) = change.after.as_deref() else {
+            self.tell(Some(key), What::Gone);
+            return;
+        };
+        let earlier = change.before.as_deref();
+        if earlier.and_then(|node| node.get("status")) != node.get("status") {
+            let (before, after) = (status_of(earlier), status_of(Some(node)));
+            self.trace.tell_status(self.now, &key, &before, &after);
         }
     }
 
@@ -133,15 +136,20 @@ impl State {
     fn wake(&mut self, change: &Change) {
         if let Some(key) = woken(change) {
             let at = self.now.plus_seconds(self.options.watch_lag_seconds);
-            let due = self.wakes.entry(key).or_insert(at);
-            *due = (*due).min(at);
+            self.wakes.insert((at, key));
         }
+    }
+
+    /// Takes the first node whose change the watches have shown by now.
+    pub(super) fn due_wake(&mut self, now: Time) -> Option<(Time, NodeKey)> {
+        let due = self.wakes.first().is_some_and(|(at, _)| *at <= now);
+        due.then(|| self.wakes.pop_first()).flatten()
     }
 
     /// A SeiNode as it stands.
     pub(super) fn node(&self, key: &NodeKey) -> Option<SeiNode> {
         let value = self.store.get(&node_id(key))?;
-        serde_json::from_value(value.as_ref().clone()).ok()
+        SeiNode::deserialize(value.as_ref()).ok()
     }
 
     /// Keys of all SeiNodes.
@@ -173,7 +181,7 @@ pub(super) fn node_key(id: &ObjectId) -> NodeKey {
 /// The status of a stored SeiNode; an unreadable one counts as empty.
 fn status_of(node: Option<&Value>) -> SeiNodeStatus {
     node.and_then(|node| node.get("status"))
-        .and_then(|status| serde_json::from_value(status.clone()).ok())
+        .and_then(|status| SeiNodeStatus::deserialize(status).ok())
         .unwrap_or_default()
 }
 

@@ -110,7 +110,7 @@ impl Store {
         let mut made = object.clone();
         self.birth(id, &mut made, ids);
         let stored = self.commit(id, made);
-        Ok(Created::New(stored))
+        Ok(Created::New(stored.as_ref().clone()))
     }
 
     /// A forced server-side apply of our manager.
@@ -132,7 +132,7 @@ impl Store {
             self.birth(id, &mut next, ids);
         }
         self.applied.insert(id.clone(), wanted);
-        Ok(self.commit(id, next))
+        Ok(self.commit(id, next).as_ref().clone())
     }
 
     /// A delete; with `uid` only an object of that uid obeys. Nothing happens when the object is gone.
@@ -180,7 +180,7 @@ impl Store {
         check_version(id, &live, resource_version)?;
         let mut next = live.as_ref().clone();
         json::merge_patch(&mut next, &json!({ "metadata": metadata }));
-        Ok(self.commit(id, next))
+        Ok(self.commit(id, next).as_ref().clone())
     }
 
     /// A merge patch of status that carries a resourceVersion.
@@ -194,7 +194,7 @@ impl Store {
         check_version(id, &live, resource_version)?;
         let mut next = live.as_ref().clone();
         json::merge_patch(&mut next, &json!({ "status": patch }));
-        Ok(self.commit(id, next))
+        Ok(self.commit(id, next).as_ref().clone())
     }
 
     /// A read-modify-write by somebody else than the operator; nothing happens when the object is gone.
@@ -202,6 +202,17 @@ impl Store {
         if let Some(live) = self.objects.get(id) {
             let mut next = live.as_ref().clone();
             change(&mut next);
+            self.commit(id, next);
+        }
+    }
+
+    /// Replaces `status` in the name of a controller; nothing happens when the object is gone or says so already.
+    pub(super) fn set_status(&mut self, id: &ObjectId, status: Value) {
+        if let Some(live) = self.objects.get(id)
+            && live.get("status") != Some(&status)
+        {
+            let mut next = live.as_ref().clone();
+            json::set(&mut next, &["status"], status);
             self.commit(id, next);
         }
     }
@@ -242,13 +253,13 @@ impl Store {
     }
 
     /// Stores `next`: schema defaults, generation, resourceVersion. A write that changes nothing is not one.
-    fn commit(&mut self, id: &ObjectId, mut next: Value) -> Value {
+    fn commit(&mut self, id: &ObjectId, mut next: Value) -> Arc<Value> {
         let before = self.objects.get(id).cloned();
         default_fields(id.kind, &mut next);
         if let Some(old) = &before {
             carry_system_fields(old, &mut next);
             if **old == next {
-                return next;
+                return Arc::clone(old);
             }
             if has_generation(id.kind) && (old.get("spec") != next.get("spec") || is_leaving(old) != is_leaving(&next))
             {
@@ -258,15 +269,15 @@ impl Store {
         }
         if is_leaving(&next) && list(&next, "/metadata/finalizers").is_empty() && id.kind != Kind::Pod {
             self.remove(id);
-            return next;
+            return Arc::new(next);
         }
         self.revision += 1;
         let version = json!(self.revision.to_string());
         json::set(&mut next, &["metadata", "resourceVersion"], version);
-        let stored = Arc::new(next.clone());
+        let stored = Arc::new(next);
         self.objects.insert(id.clone(), Arc::clone(&stored));
-        self.record(id, before, Some(stored));
-        next
+        self.record(id, before, Some(Arc::clone(&stored)));
+        stored
     }
 
     fn record(&mut self, id: &ObjectId, before: Option<Arc<Value>>, after: Option<Arc<Value>>) {

@@ -254,11 +254,11 @@ pub(super) fn status(sim: &Sim) -> SeiNodeStatus {
 
 /// Whether the node runs this image, its plan is complete and its pod is ready.
 pub(super) fn settled(sim: &Sim, image: &str) -> bool {
-    let status = status(sim);
-    let complete = status.plan.is_some_and(|plan| plan.phase == PlanPhase::Complete);
-    let pod = sim.object(&id(Kind::Pod, "rpc-0-0"));
-    let runs = pod.as_ref().is_some_and(|pod| {
+    let stamped = sim.inspect(&super::state::node_id(&key()), |node| {
+        text(node, "/status/plan/phase") == "Complete" && text(node, "/status/currentImage") == image
+    });
+    let runs = sim.inspect(&id(Kind::Pod, "rpc-0-0"), |pod| {
         text(pod, "/spec/containers/0/image") == image && super::controllers::statefulset::is_ready(pod)
     });
-    complete && runs && status.current_image.as_deref() == Some(image)
+    stamped == Some(true) && runs == Some(true)
 }

@@ -188,6 +188,8 @@ pub enum What {
         /// What.
         what: String,
     },
+    /// The SeiNode is gone.
+    Gone,
     /// seid started.
     Seid {
         /// Image.
@@ -228,6 +230,7 @@ impl fmt::Display for What {
             }
             Self::Event { reason, message, .. } => write!(f, "event  {reason}  {message}"),
             Self::Pod { pod, what } => write!(f, "pod  {pod}  {what}"),
+            Self::Gone => f.write_str("node  gone"),
             Self::Seid { image, state_sync } => {
                 let how = if *state_sync { "  state sync on" } else { "" };
                 write!(f, "seid  started  {image}{how}")

@@ -235,3 +235,75 @@ fn replace(live: &mut Value, manifest: &Value) {
         json::set(live, &["status"], status.clone());
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
+    use super::*;
+    use crate::sim::testing::{self, idle, key, manifest};
+    use crate::sim::{Options, Reconcile};
+
+    #[test]
+    fn unknown_fields_and_nulls_of_a_node_are_dropped() {
+        let sim = Sim::new(Options::default());
+        let mut node = manifest();
+        node["spec"]["genesis"] = json!({ "s3": {} });
+        node["spec"]["overrides"] = json!(null);
+        let id = sim.user_apply(node).unwrap();
+        let stored = sim.object(&id).unwrap();
+        assert_eq!(stored["spec"].get("genesis"), None);
+        assert_eq!(stored["spec"].get("overrides"), None);
+        assert_eq!(stored["metadata"]["generation"], 1);
+    }
+
+    #[test]
+    fn what_is_no_object_of_this_world_is_refused() {
+        let sim = Sim::new(Options::default());
+        let secret = json!({ "apiVersion": "v1", "kind": "Secret", "metadata": { "name": "a" } });
+        assert!(matches!(sim.user_apply(secret), Err(ClusterError::Rejected { .. })));
+        let mut node = manifest();
+        node["spec"] = json!({ "image": 7 });
+        assert!(matches!(sim.user_apply(node), Err(ClusterError::Rejected { .. })));
+    }
+
+    #[test]
+    fn a_second_apply_replaces_the_spec_and_a_missing_namespace_is_default() {
+        let sim = Sim::new(Options::default());
+        let mut node = manifest();
+        node["metadata"].as_object_mut().unwrap().remove("namespace");
+        let id = sim.user_apply(node.clone()).unwrap();
+        assert_eq!(id.namespace, "default");
+        node["spec"]["podLabels"] = json!({ "a": "b" });
+        sim.user_apply(node.clone()).unwrap();
+        node["spec"].as_object_mut().unwrap().remove("podLabels");
+        sim.user_apply(node).unwrap();
+        let stored = sim.object(&id).unwrap();
+        assert_eq!(stored["spec"].get("podLabels"), None);
+        assert_eq!(stored["metadata"]["generation"], 3);
+    }
+
+    #[test]
+    fn scheduled_actions_come_at_their_time() {
+        let sim = testing::world(Options::default());
+        sim.schedule(30, "edit", |sim| {
+            sim.user_edit(&key(), |spec| spec["image"] = json!("sei:v2"));
+        });
+        let mut driver = sim.drive(Reconcile(idle));
+        let image = || sim.sei_node(&key()).unwrap().spec.image;
+        driver.run_for(29).unwrap();
+        assert_eq!(image(), "sei:v1");
+        driver.run_for(1).unwrap();
+        assert_eq!(image(), "sei:v2");
+    }
+
+    #[test]
+    fn a_claim_that_somebody_else_made_can_be_bound_from_the_start() {
+        let sim = Sim::new(Options::default());
+        let mut claim = testing::claim("");
+        claim["spec"]["volumeName"] = json!("disk");
+        claim["status"] = json!({ "phase": "Bound", "capacity": { "storage": "2000Gi" } });
+        let id = sim.user_apply(claim).unwrap();
+        assert_eq!(sim.object(&id).unwrap()["status"]["phase"], "Bound");
+    }
+}

@@ -319,9 +319,12 @@ fn start_sidecars(state: &mut State, id: &ObjectId, uid: &str, pod: &Value) {
         }
     }
     start_process(state, uid);
-    publish(state, uid);
     let pull = pull_delay(state, pod, "/spec/containers");
     let delay = state.options.delays.start_seconds + pull;
+    if delay == 0 {
+        return start_main(state, id, uid, pod);
+    }
+    publish(state, uid);
     later(state, delay, id, uid, PodStep::StartMain);
 }
 
@@ -491,7 +494,7 @@ fn publish(state: &mut State, uid: &str) {
     let was_ready = super::statefulset::is_ready(pod);
     let status = status_of(run, pod);
     let id = run.id.clone();
-    state.store.update(&id, |pod| json::set(pod, &["status"], status));
+    state.store.set_status(&id, status);
     let now_ready = state.store.get(&id).is_some_and(|pod| super::statefulset::is_ready(pod));
     if now_ready && !was_ready {
         tell(state, &id, "ready");

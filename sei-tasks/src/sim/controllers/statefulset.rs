@@ -28,10 +28,14 @@ pub(in crate::sim) fn notice(state: &mut State, change: &Change) {
         }
     };
     if let Some(id) = set {
-        let delay = state.options.delays.statefulset_seconds;
-        let at = state.now.plus_seconds(delay);
-        state.queue.push_once(at, Due::StatefulSet(id));
+        again(state, &id);
     }
+}
+
+fn again(state: &mut State, id: &ObjectId) {
+    let delay = state.options.delays.statefulset_seconds.max(1);
+    let at = state.now.plus_seconds(delay);
+    state.queue.push_once(at, Due::StatefulSet(id.clone()));
 }
 
 /// Makes a missing pod and reports.
@@ -58,6 +62,8 @@ pub(in crate::sim) fn sync(state: &mut State, id: &ObjectId) {
                 let _ = state.store.delete(&pod_id, None);
             }
         }
+        // The pod of another owner is in the way: making ours fails, and the controller tries again.
+        Some(pod) if !is_own(&set, &pod) && wanted => again(state, id),
         Some(_) | None => {}
     }
     report(state, id, &pod_id, &revision);
@@ -136,7 +142,7 @@ fn report(state: &mut State, id: &ObjectId, pod_id: &ObjectId, revision: &str) {
         "updateRevision": revision,
         "collisionCount": 0,
     });
-    state.store.update(id, |set| json::set(set, &["status"], status));
+    state.store.set_status(id, status);
 }
 
 /// Whether the pod's condition `Ready` holds.
@@ -225,6 +231,19 @@ mod tests {
         run(&sim, 5);
         assert_eq!(set(&sim)["status"]["updateRevision"], first);
         assert_eq!(number(&set(&sim), "/status/updatedReplicas"), 1);
+    }
+
+    #[test]
+    fn a_set_that_was_deleted_and_made_again_waits_for_the_old_pod_to_go() {
+        let sim = bare_world(Options::default());
+        run(&sim, 60);
+        let before = pod(&sim).unwrap()["metadata"]["uid"].clone();
+        sim.user_delete(&id(Kind::StatefulSet, "rpc-0"));
+        update(&sim, "sei:v1");
+        run(&sim, 60);
+        let after = pod(&sim).unwrap();
+        assert_ne!(after["metadata"]["uid"], before);
+        assert_eq!(controller_uid(&after), text(&set(&sim), "/metadata/uid"));
     }
 
     #[test]

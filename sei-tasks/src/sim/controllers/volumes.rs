@@ -30,10 +30,12 @@ pub(in crate::sim) fn notice(state: &mut State, change: &Change) {
     }
 }
 
-/// Takes the protection off a claim that is being deleted and that no pod uses.
+/// Takes the protection off a claim that is being deleted and that no pod uses. A pod that no machine was found for uses
+/// nothing: the real scheduler finds none for a pod whose claim is being deleted.
 pub(in crate::sim) fn sync(state: &mut State, id: &ObjectId) {
     let leaving = state.store.get(id).is_some_and(|claim| is_leaving(claim));
-    let used = state.store.list(Kind::Pod).any(|(pod, value)| claims_of(pod, value).contains(id));
+    let placed = |pod: &Value| !text(pod, "/spec/nodeName").is_empty();
+    let used = state.store.list(Kind::Pod).any(|(pod, value)| placed(value) && claims_of(pod, value).contains(id));
     if leaving && !used {
         state.store.update(id, |claim| {
             let kept: Vec<Value> = list(claim, "/metadata/finalizers")

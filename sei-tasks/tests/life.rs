@@ -1,0 +1,346 @@
+//! What happens to a full node in its life: edits, reverts, deletions by hand, failures, the end.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+
+use sei_planner::api::{ConditionStatus, NodePhase, PlanPhase, SeiNodeStatus, conditions};
+use sei_planner::names::NodeKey;
+use sei_planner::platform::Platform;
+use sei_tasks::sim::{Driver, Options, SeiOperator, Sim, Verb};
+use sei_tasks::world::{Kind, ObjectId};
+use serde_json::{Value, json};
+
+const V1: &str = "registry.example/seid:v1";
+const V2: &str = "registry.example/seid:v2";
+const V3: &str = "registry.example/seid:v3";
+/// Virtual seconds within which everything here comes to rest.
+const LIMIT_SECONDS: i64 = 6 * 3600;
+
+struct Life {
+    driver: Driver<SeiOperator>,
+    key: NodeKey,
+}
+
+impl Life {
+    /// A node was applied and nothing has happened yet.
+    fn begins(full_node: Value, options: Options) -> Self {
+        Self::of(
+            json!({"fullNode": full_node, "peers": [{"static": {"addresses": ["aa@peer.example:26656"]}}]}),
+            options,
+        )
+    }
+
+    fn of(spec: Value, options: Options) -> Self {
+        let sim = Sim::new(options);
+        let driver = sim.drive(SeiOperator { platform: Platform::demo() });
+        let mut manifest = json!({
+            "apiVersion": "sei.io/v1alpha1", "kind": "SeiNode",
+            "metadata": {"namespace": "nodes", "name": "rpc-0"},
+            "spec": {"chainId": "pacific-1", "image": V1},
+        });
+        for (key, value) in spec.as_object().unwrap() {
+            manifest["spec"][key] = value.clone();
+        }
+        sim.user_apply(manifest).unwrap();
+        Self { driver, key: NodeKey::new("nodes", "rpc-0") }
+    }
+
+    fn running(full_node: Value) -> Self {
+        let mut life = Self::begins(full_node, Options::default());
+        life.rest();
+        assert_eq!(life.status().phase(), NodePhase::Running);
+        life.driver.run_for(30).unwrap();
+        life
+    }
+
+    fn sim(&self) -> Sim {
+        self.driver.sim().clone()
+    }
+
+    fn status(&self) -> SeiNodeStatus {
+        self.sim().sei_node(&self.key).unwrap().status.unwrap_or_default()
+    }
+
+    fn rest(&mut self) {
+        self.driver.run_until_idle(LIMIT_SECONDS).unwrap_or_else(|stopped| panic!("{stopped}"));
+        assert_eq!(self.sim().violations(), []);
+    }
+
+    fn wait_for(&mut self, what: &str, reached: impl Fn(&SeiNodeStatus) -> bool) {
+        let key = self.key.clone();
+        let reached = |sim: &Sim| reached(&sim.sei_node(&key).unwrap().status.unwrap_or_default());
+        self.driver.run_until(reached, LIMIT_SECONDS).unwrap_or_else(|stopped| panic!("{what}: {stopped}"));
+    }
+
+    fn wait_for_task(&mut self, kind: &str) {
+        self.wait_for(kind, |status| {
+            let plan = status.plan.as_ref();
+            plan.is_some_and(|plan| plan.tasks.iter().any(|task| task.kind == kind && task.waiting_for.is_some()))
+        });
+    }
+
+    fn set_image(&self, image: &str) {
+        self.sim().user_edit(&self.key, |spec| spec["image"] = json!(image));
+    }
+
+    fn child(&self, kind: Kind, name: &str) -> Option<Value> {
+        self.sim().object(&ObjectId::new(kind, "nodes", name))
+    }
+
+    fn delete(&self, kind: Kind, name: &str) {
+        self.sim().user_delete(&ObjectId::new(kind, "nodes", name));
+    }
+
+    /// The node runs `image`: the pod does, the status says so, no plan is active, and then there is silence.
+    fn runs(&mut self, image: &str) {
+        self.rest();
+        let status = self.status();
+        let pod = self.child(Kind::Pod, "rpc-0-0").expect("a pod");
+        let seid = pod["spec"]["containers"].as_array().unwrap().iter().find(|c| c["name"] == "seid").unwrap();
+        assert_eq!(seid["image"], image);
+        assert_eq!(status.current_image.as_deref(), Some(image));
+        assert_eq!(status.phase(), NodePhase::Running);
+        assert_ne!(status.plan.unwrap().phase, PlanPhase::Active);
+        let seid = self.sim().seid_starts(&self.key);
+        assert_eq!(seid.last().expect("seid started").image, image);
+        self.driver.assert_silent(200).unwrap_or_else(|stopped| panic!("{stopped}"));
+    }
+
+    fn pods_replaced(&self) -> u64 {
+        self.sim().counters().of(Verb::Delete)
+    }
+}
+
+#[test]
+fn one_s3_node_costs_seven_writes_and_an_image_update_six() {
+    let mut life = Life::begins(json!({"snapshot": {"s3": {"targetHeight": 100}}}), Options::default());
+    life.rest();
+    life.driver.run_for(600).unwrap();
+    let init = life.sim().counters();
+    assert!(init.writes() <= 7 && init.events() <= 2, "{init:?}");
+    life.runs(V1);
+    let before = life.sim().counters();
+    life.set_image(V2);
+    life.rest();
+    life.driver.run_for(600).unwrap();
+    let update = life.sim().counters().since(&before);
+    assert!(update.writes() <= 6, "{update:?}");
+    life.runs(V2);
+    assert_eq!(life.pods_replaced(), 1);
+}
+
+#[test]
+fn slow_sidecars_cost_fourteen_writes() {
+    let options = Options::default().realistic();
+    let mut life = Life::begins(json!({"snapshot": {"s3": {"targetHeight": 100}}}), options);
+    life.runs(V1);
+    let counters = life.sim().counters();
+    assert!(counters.writes() <= 14, "{counters:?}");
+}
+
+/// The Go system ends on the wrong pod, or never.
+#[test]
+fn an_edit_or_a_revert_in_the_middle_of_an_update_ends_on_the_newest_spec() {
+    for (second, what) in [(V3, "edit"), (V1, "revert")] {
+        for kubelet_paused in [false, true] {
+            let mut life = Life::running(json!({}));
+            if kubelet_paused {
+                life.sim().pause_kubelet();
+            }
+            life.set_image(V2);
+            life.wait_for_task("replace-pod");
+            life.set_image(second);
+            if kubelet_paused {
+                life.driver.run_for(300).unwrap();
+                life.driver.kill();
+                life.driver.run_for(300).unwrap();
+                life.sim().resume_kubelet();
+            }
+            println!("{what}, kubelet paused: {kubelet_paused}");
+            life.runs(second);
+        }
+    }
+}
+
+#[test]
+fn a_revert_before_the_pod_is_replaced_restarts_nothing() {
+    let mut life = Life::running(json!({}));
+    life.set_image(V2);
+    life.wait_for("a plan", |status| status.plan.as_ref().is_some_and(|plan| plan.phase == PlanPhase::Active));
+    life.set_image(V1);
+    life.runs(V1);
+    assert_eq!(life.pods_replaced(), 0);
+}
+
+#[test]
+fn an_image_that_cannot_be_pulled_is_left_by_an_edit() {
+    for (source, full_node) in [("genesis", json!({})), ("state sync", json!({"snapshot": {"stateSync": {}}}))] {
+        let mut life = Life::begins(full_node, Options::default());
+        life.sim().break_image(V1, true);
+        life.driver.run_for(1800).unwrap();
+        assert_eq!(life.status().phase(), NodePhase::Initializing, "{source}");
+        life.set_image(V2);
+        life.runs(V2);
+        assert_eq!(life.sim().seid_starts(&life.key).last().unwrap().state_sync, source == "state sync");
+    }
+}
+
+/// The sidecar configures state sync once per volume: whatever happens in between, seid starts with it on.
+#[test]
+fn an_edit_at_any_moment_of_a_state_sync_keeps_state_sync_on() {
+    for snapshot in [json!({"stateSync": {}}), json!({"s3": {"targetHeight": 100}})] {
+        for second in (0..150).step_by(3) {
+            let mut options = Options::default().realistic();
+            options.durations.seconds.values_mut().for_each(|seconds| *seconds = (*seconds).min(12));
+            let mut life = Life::begins(json!({"snapshot": snapshot}), options);
+            life.driver.run_for(second).unwrap();
+            life.set_image(V2);
+            life.runs(V2);
+            let starts = life.sim().seid_starts(&life.key);
+            assert!(starts[0].state_sync, "edited after {second} s: {starts:?}");
+        }
+    }
+}
+
+#[test]
+fn objects_deleted_by_hand_come_back() {
+    for (kind, name) in [(Kind::StatefulSet, "rpc-0"), (Kind::Service, "rpc-0"), (Kind::Pod, "rpc-0-0")] {
+        let mut life = Life::running(json!({}));
+        let before = life.child(kind, name).unwrap()["metadata"]["uid"].clone();
+        life.delete(kind, name);
+        life.driver.run_for(120).unwrap();
+        life.runs(V1);
+        let after = life.child(kind, name).unwrap_or_else(|| panic!("no {kind:?}"));
+        assert_ne!(after["metadata"]["uid"], before, "{kind:?}");
+        life.driver.run_for(400).unwrap();
+        assert!(life.sim().seid_starts(&life.key).len() <= 2);
+    }
+}
+
+#[test]
+fn a_statefulset_deleted_in_the_middle_of_an_init_comes_back() {
+    let mut life = Life::begins(json!({"snapshot": {"s3": {"targetHeight": 100}}}), Options::default().realistic());
+    life.wait_for_task("snapshot-restore");
+    life.driver.run_for(60).unwrap();
+    life.delete(Kind::StatefulSet, "rpc-0");
+    life.runs(V1);
+    assert!(life.sim().seid_starts(&life.key)[0].state_sync);
+}
+
+#[test]
+fn a_sidecar_that_restarts_is_marked_ready_again() {
+    let mut life = Life::running(json!({}));
+    life.sim().restart_sidecar(&life.key);
+    life.driver.run_for(400).unwrap();
+    life.runs(V1);
+    let ready = life.status();
+    assert_eq!(ready.condition(conditions::SIDECAR_READY).unwrap().status, ConditionStatus::True);
+}
+
+#[test]
+fn failed_runs_are_retried_and_then_the_node_plans_again_by_itself() {
+    let mut life = Life::begins(json!({}), Options::default());
+    life.sim().fail_task("discover-peers", 30, "no reachable peers");
+    life.wait_for("failure", |status| status.phase() == NodePhase::Failed);
+    let status = life.status();
+    let detail = status.plan.unwrap().failed_task_detail.unwrap();
+    assert_eq!(
+        (detail.kind.as_str(), detail.retry_count, detail.error.as_str()),
+        ("discover-peers", 20, "no reachable peers")
+    );
+    life.wait_for("recovery", |status| status.phase() == NodePhase::Running);
+    life.runs(V1);
+}
+
+#[test]
+fn a_failed_node_is_planned_again_when_it_is_edited_or_asked_to() {
+    for ask in [true, false] {
+        let mut life = Life::begins(json!({}), Options::default());
+        life.sim().fail_task("config-apply", 1, "config validation failed");
+        life.wait_for("failure", |status| status.phase() == NodePhase::Failed);
+        let failed_at = life.sim().elapsed_seconds();
+        if ask {
+            life.sim().user_annotate(&life.key, "sei.io/retry", Some("now"));
+        } else {
+            life.sim().user_edit(&life.key, |spec| spec["overrides"] = json!({"evm.http_port": "8545"}));
+        }
+        life.wait_for("recovery", |status| status.phase() == NodePhase::Running);
+        assert!(life.sim().elapsed_seconds() - failed_at < 60);
+        life.runs(V1);
+    }
+}
+
+#[test]
+fn a_refused_spec_is_said_once_and_recovers_when_it_is_mended() {
+    let mut life = Life::of(json!({"archive": {}}), Options::default());
+    life.driver.run_for(3600).unwrap();
+    let status = life.status();
+    let refused = status.condition(conditions::SPEC_ACCEPTED).unwrap();
+    assert_eq!((refused.status, refused.reason.as_str()), (ConditionStatus::False, conditions::FEATURE_NOT_AVAILABLE));
+    assert!(life.sim().counters().writes() <= 2);
+    life.sim().user_edit(&life.key, |spec| {
+        spec.as_object_mut().unwrap().remove("archive");
+        spec["fullNode"] = json!({});
+    });
+    life.runs(V1);
+}
+
+#[test]
+fn a_foreign_claim_is_never_taken_over() {
+    let sim = Sim::new(Options::default());
+    let foreign = json!({
+        "apiVersion": "v1", "kind": "PersistentVolumeClaim",
+        "metadata": {"namespace": "nodes", "name": "data-rpc-0"},
+        "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}},
+    });
+    let mut life =
+        Life { driver: sim.drive(SeiOperator { platform: Platform::demo() }), key: NodeKey::new("nodes", "rpc-0") };
+    sim.user_apply(foreign).unwrap();
+    sim.user_apply(json!({
+        "apiVersion": "sei.io/v1alpha1", "kind": "SeiNode", "metadata": {"namespace": "nodes", "name": "rpc-0"},
+        "spec": {"chainId": "pacific-1", "image": V1, "fullNode": {}},
+    }))
+    .unwrap();
+    life.wait_for("failure", |status| status.phase() == NodePhase::Failed);
+    life.delete(Kind::SeiNode, "rpc-0");
+    life.driver.run_for(600).unwrap();
+    assert!(sim.sei_node(&life.key).is_none());
+    assert!(life.child(Kind::PersistentVolumeClaim, "data-rpc-0").is_some(), "O1: the claim was never ours");
+    assert_eq!(sim.violations(), []);
+}
+
+#[test]
+fn deletion_leaves_nothing_but_what_should_stay() {
+    for retain in [false, true] {
+        let mut life = Life::of(json!({"fullNode": {}, "dataVolume": {"retainOnDelete": retain}}), Options::default());
+        life.runs(V1);
+        life.delete(Kind::SeiNode, "rpc-0");
+        life.driver.run_for(600).unwrap();
+        assert!(life.sim().sei_node(&life.key).is_none());
+        for kind in [Kind::StatefulSet, Kind::Service, Kind::Pod] {
+            assert_eq!(life.sim().objects(kind), Vec::<Value>::new(), "{kind:?}");
+        }
+        let claim = life.child(Kind::PersistentVolumeClaim, "data-rpc-0");
+        assert_eq!(claim.is_some(), retain);
+        assert!(claim.is_none_or(|claim| claim["metadata"]["ownerReferences"].as_array().is_none_or(Vec::is_empty)));
+        assert_eq!(life.sim().violations(), []);
+    }
+}
+
+#[test]
+fn a_lost_claim_is_asked_about_and_an_answer_starts_again() {
+    let mut life = Life::running(json!({"snapshot": {"stateSync": {}}}));
+    life.delete(Kind::PersistentVolumeClaim, "data-rpc-0");
+    life.delete(Kind::StatefulSet, "rpc-0");
+    life.driver.run_for(3600).unwrap();
+    let status = life.status();
+    let question = status.condition(conditions::AWAITING_ACKNOWLEDGEMENT).expect("a question");
+    assert_eq!(question.status, ConditionStatus::True);
+    assert!(life.child(Kind::PersistentVolumeClaim, "data-rpc-0").is_none());
+    let token = question.message.rsplit('=').next().unwrap().to_owned();
+    life.sim().user_annotate(&life.key, "sei.io/acknowledge", Some("wrong"));
+    life.driver.run_for(60).unwrap();
+    assert!(life.child(Kind::PersistentVolumeClaim, "data-rpc-0").is_none());
+    life.sim().user_annotate(&life.key, "sei.io/acknowledge", Some(&token));
+    life.runs(V1);
+    assert!(life.sim().seid_starts(&life.key).last().unwrap().state_sync, "a new volume syncs again");
+}
