@@ -171,6 +171,20 @@ fn a_restarted_sidecar_is_marked_ready_again() {
 }
 
 #[test]
+fn a_lagging_watch_misleads_nobody() {
+    for source in SOURCES {
+        for lag in [1, 3, 10] {
+            let options = Options { watch_lag_seconds: lag, ..Options::default() };
+            let (sim, mut driver) = come_up(options, source);
+            set_image(&sim, "sei:v2");
+            must(driver.run_until(|sim| settled(sim, "sei:v2") && pod_is_ready(sim), LIMIT_SECONDS), "edit");
+            must(driver.run_for(400), "rest");
+            driver.assert_silent(50).unwrap();
+        }
+    }
+}
+
+#[test]
 fn a_deleted_node_leaves_nothing_or_its_claim() {
     for retain in [false, true] {
         let (sim, mut driver) = come_up(Options::default(), Source::Genesis);

@@ -2,19 +2,29 @@
 
 use serde_json::{Map, Value};
 
-/// The string at a JSON pointer, empty when there is none.
-pub(super) fn text<'a>(value: &'a Value, pointer: &str) -> &'a str {
-    value.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
+/// What is at a path like `/metadata/name`. Unlike a JSON pointer it knows no escapes, and so needs no copies.
+pub(super) fn at<'a>(value: &'a Value, path: &str) -> Option<&'a Value> {
+    let mut steps = path.split('/').skip(1);
+    steps.try_fold(value, |here, step| match here {
+        Value::Object(map) => map.get(step),
+        Value::Array(items) => items.get(step.parse::<usize>().ok()?),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => None,
+    })
 }
 
-/// The integer at a JSON pointer, 0 when there is none.
-pub(super) fn number(value: &Value, pointer: &str) -> i64 {
-    value.pointer(pointer).and_then(Value::as_i64).unwrap_or_default()
+/// The string at a path, empty when there is none.
+pub(super) fn text<'a>(value: &'a Value, path: &str) -> &'a str {
+    at(value, path).and_then(Value::as_str).unwrap_or_default()
 }
 
-/// The list at a JSON pointer, empty when there is none.
-pub(super) fn list<'a>(value: &'a Value, pointer: &str) -> &'a [Value] {
-    value.pointer(pointer).and_then(Value::as_array).map_or(&[], Vec::as_slice)
+/// The integer at a path, 0 when there is none.
+pub(super) fn number(value: &Value, path: &str) -> i64 {
+    at(value, path).and_then(Value::as_i64).unwrap_or_default()
+}
+
+/// The list at a path, empty when there is none.
+pub(super) fn list<'a>(value: &'a Value, path: &str) -> &'a [Value] {
+    at(value, path).and_then(Value::as_array).map_or(&[], Vec::as_slice)
 }
 
 /// Puts `new` at a path of keys and makes the objects on the way.

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use sei_planner::api::Time;
+use sei_planner::config::is_known_key;
 use sei_planner::names::NodeKey;
 use serde_json::{Value, json};
 
@@ -15,8 +16,6 @@ use super::json::{list, number, text};
 use super::state::State;
 use super::trace::SeidStart;
 
-/// The dotted keys that the sidecar's configuration library knows, one per line.
-const CONFIG_KEYS: &str = include_str!("config_keys.txt");
 /// Modes that a full configuration may name.
 const MODES: [&str; 4] = ["validator", "full", "seed", "archive"];
 /// Port on which a proxy in front of a sidecar speaks TLS.
@@ -303,7 +302,7 @@ fn effect(state: &mut State, disk: &str, row: &Row) -> Result<(), String> {
 /// A full intent replaces everything; an incremental one changes overrides and keeps the rest.
 fn config_apply(config: &mut SeidConfig, params: &Value) -> Result<(), String> {
     let overrides = overrides_of(params);
-    let unknown = overrides.keys().find(|key| !CONFIG_KEYS.lines().any(|known| known == key.as_str()));
+    let unknown = overrides.keys().find(|key| !is_known_key(key));
     let incremental = params.get("incremental") == Some(&Value::Bool(true));
     if incremental {
         if config.mode.is_none() {

@@ -117,16 +117,16 @@ impl Store {
     pub(super) fn apply(&mut self, id: &ObjectId, object: &Value, ids: &mut Ids) -> Result<Value, ClusterError> {
         check_identity(id, object)?;
         self.check_apply_preconditions(id, object)?;
+        let mut wanted = object.clone();
+        json::drop_nulls(&mut wanted);
         let before = self.applied.get(id).cloned().unwrap_or(Value::Null);
         let mut next = match self.objects.get(id) {
+            Some(live) if before == wanted && covers(live, &wanted, "") => return Ok(live.as_ref().clone()),
             Some(live) => live.as_ref().clone(),
             None => json!({}),
         };
-        let exists = self.objects.contains_key(id);
-        let mut wanted = object.clone();
-        json::drop_nulls(&mut wanted);
         merge_applied(&mut next, &before, &wanted, "");
-        if exists {
+        if self.objects.contains_key(id) {
             self.check_immutable(id, &next)?;
         } else {
             self.birth(id, &mut next, ids);
@@ -441,16 +441,32 @@ fn prune_applied(map: &mut serde_json::Map<String, Value>, key: &str, applied: &
     map.remove(key);
 }
 
-/// Owner references are keyed by uid.
+/// Whether an apply of `wanted` would change nothing in `live`.
+fn covers(live: &Value, wanted: &Value, path: &str) -> bool {
+    match wanted {
+        Value::Object(members) => members.iter().all(|(key, value)| {
+            let here = format!("{path}/{key}");
+            live.get(key).is_some_and(|live| covers(live, value, &here))
+        }),
+        Value::Array(owners) if path == "/metadata/ownerReferences" => {
+            owners.iter().all(|owner| list(live, "").contains(owner))
+        }
+        Value::Array(_) | Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => live == wanted,
+    }
+}
+
+/// Owner references are keyed by uid and keep their places.
 fn merge_owners(live: &mut Value, before: &Value, wanted: &Value) {
-    let uid = |owner: &Value| text(owner, "/uid").to_owned();
-    let named = |owners: &Value, name: &str| list(owners, "").iter().any(|o| uid(o) == name);
-    let mut owners: Vec<Value> = list(live, "")
-        .iter()
-        .filter(|owner| !named(before, &uid(owner)) && !named(wanted, &uid(owner)))
-        .cloned()
-        .collect();
-    owners.extend(list(wanted, "").iter().cloned());
+    let find = |owners: &Value, owner: &Value| -> Option<Value> {
+        list(owners, "").iter().find(|other| text(other, "/uid") == text(owner, "/uid")).cloned()
+    };
+    let stays = |owner: &Value| match find(wanted, owner) {
+        Some(ours) => Some(ours),
+        None if find(before, owner).is_some() => None,
+        None => Some(owner.clone()),
+    };
+    let mut owners: Vec<Value> = list(live, "").iter().filter_map(stays).collect();
+    owners.extend(list(wanted, "").iter().filter(|owner| find(live, owner).is_none()).cloned());
     *live = Value::Array(owners);
 }
 
@@ -581,7 +597,7 @@ mod tests {
         let after = store.apply(&at, &service("ours"), &mut ids).unwrap();
         let uids: Vec<&str> =
             list(&after, "/metadata/ownerReferences").iter().map(|owner| text(owner, "/uid")).collect();
-        assert_eq!(uids, ["theirs", "ours"]);
+        assert_eq!(uids, ["ours", "theirs"]);
     }
 
     #[test]
