@@ -17,3 +17,4 @@ pub mod platform;
 pub mod quantity;
 pub mod step;
 pub mod task;
+pub mod words;

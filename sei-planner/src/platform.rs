@@ -3,14 +3,15 @@
 //! They come as a map of strings, usually the environment, and are checked once, all of them at once, so that later code
 //! works with typed values that cannot be wrong. Nothing here reads the environment or a file.
 
+mod lines;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use crate::api::IssuerKind;
 use crate::quantity::Quantity;
 
-/// Prefix of every variable of the platform.
-const PREFIX: &str = "SEI_";
+pub use lines::LineError;
 
 /// Settings that hold for every node of a cluster.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -129,16 +130,6 @@ impl fmt::Display for PlatformErrors {
     }
 }
 
-/// One line of a settings file that cannot be used.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("line {line}: {problem}")]
-pub struct LineError {
-    /// Number of the line, from 1.
-    pub line: usize,
-    /// What is wrong with it, and what to write instead.
-    pub problem: String,
-}
-
 /// A row of the table of variables.
 const fn variable(name: &'static str, required: bool, purpose: &'static str, demo: &'static str) -> Variable {
     Variable { name, required, purpose, demo }
@@ -218,25 +209,7 @@ impl Platform {
     /// # Errors
     /// Every line that is not `KEY=VALUE`, repeats a key, or sets an unknown `SEI_` key.
     pub fn parse_lines(text: &str) -> Result<BTreeMap<String, String>, Vec<LineError>> {
-        let mut settings = BTreeMap::new();
-        let mut first_lines = BTreeMap::new();
-        let mut errors = Vec::new();
-        for (line, content) in (1..).zip(text.lines()) {
-            match parse_line(content) {
-                Ok(None) => {}
-                Ok(Some((key, value))) => match first_lines.insert(key.to_owned(), line) {
-                    Some(first) => errors.push(LineError {
-                        line,
-                        problem: format!("{key} is already set on line {first}; keep one of the two"),
-                    }),
-                    None => {
-                        settings.insert(key.to_owned(), value.to_owned());
-                    }
-                },
-                Err(problem) => errors.push(LineError { line, problem }),
-            }
-        }
-        if errors.is_empty() { Ok(settings) } else { Err(errors) }
+        lines::parse(text)
     }
 
     fn read(reader: &mut Reader<'_>) -> Self {
@@ -474,69 +447,6 @@ fn issuer(entry: &str) -> Result<AllowedIssuer, Wrong> {
         return wrong(format!("has an entry with {name:?}, which is not a name"), instead);
     }
     Ok(AllowedIssuer { kind, name: name.to_owned() })
-}
-
-/// Key and value of a line; `None` for a blank line or a comment.
-fn parse_line(content: &str) -> Result<Option<(&str, &str)>, String> {
-    let content = content.trim();
-    if content.is_empty() || content.starts_with('#') {
-        return Ok(None);
-    }
-    let Some((key, value)) = content.split_once('=') else {
-        return Err(format!("{content:?} is not KEY=VALUE"));
-    };
-    let (key, value) = (key.trim(), value.trim());
-    check_key(key)?;
-    let quoted = value.len() > 1 && value.starts_with(['"', '\'']) && value.ends_with(['"', '\'']);
-    if quoted {
-        let bare = value.trim_matches(['"', '\'']);
-        return Err(format!("{key} has a quoted value; write {key}={bare}"));
-    }
-    Ok(Some((key, value)))
-}
-
-fn check_key(key: &str) -> Result<(), String> {
-    if let Some(bare) = key.strip_prefix("export ") {
-        return Err(format!("this is no shell script; write {}=…", bare.trim()));
-    }
-    if key.is_empty() || key.contains(char::is_whitespace) {
-        return Err(format!("{key:?} is no name of a variable; write KEY=VALUE"));
-    }
-    let known = Platform::VARIABLES.iter().any(|v| v.name == key);
-    if known || !key.starts_with(PREFIX) {
-        return Ok(());
-    }
-    Err(nearest(key).map_or_else(
-        || format!("{key} is no setting of the platform"),
-        |name| format!("{key} is no setting of the platform; did you mean {name}?"),
-    ))
-}
-
-/// The variable whose name is closest to `key`, if it is close enough to be a slip.
-fn nearest(key: &str) -> Option<&'static str> {
-    const SLIPS_MAX: usize = 3;
-    let names = Platform::VARIABLES.iter().map(|v| (edits(key, v.name), v.name));
-    let (slips, name) = names.min()?;
-    (slips <= SLIPS_MAX).then_some(name)
-}
-
-/// Insertions, deletions and replacements of characters that make `b` of `a`.
-fn edits(a: &str, b: &str) -> usize {
-    let mut row: Vec<usize> = (0..=b.chars().count()).collect();
-    for (i, from) in a.chars().enumerate() {
-        let mut diagonal = i;
-        let mut left = i + 1;
-        for (cell, to) in row.iter_mut().skip(1).zip(b.chars()) {
-            let replaced = diagonal + usize::from(from != to);
-            diagonal = *cell;
-            left = replaced.min(left + 1).min(diagonal + 1);
-            *cell = left;
-        }
-        if let Some(first) = row.first_mut() {
-            *first = i + 1;
-        }
-    }
-    row.last().copied().unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Our CustomResourceDefinition against the one of the controller before us (`fixtures/compat/seinodes.go.yaml`): equal
 //! but for the differences in one table, so that what a running fleet stores stays valid.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::disallowed_methods, reason = "tests")]
 
 mod schema;
 

@@ -1,6 +1,6 @@
 //! Every rule and bound of `spec` has a case in `fixtures/crd/`: an object it refuses, one close to it that it accepts,
 //! and what it says. With `old.yaml` the two are updates of that object. A suite on a real API server replays the cases.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::disallowed_methods, reason = "tests")]
 
 mod schema;
 mod structure;

@@ -1,7 +1,7 @@
 //! What the planner makes of each case of `fixtures/nodes/`: `node.yaml`, facts in `facts.yaml`, the answer in `plan.snap`.
 //! All of them are seen at 2026-01-01T00:00:00Z on the platform of `fixtures/reference/platform.env`.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods, reason = "tests")]
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};

@@ -1,6 +1,6 @@
 //! Objects, plans and task params against the reference, field by field, order of lists included.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods, reason = "tests")]
 
 use std::path::PathBuf;
 

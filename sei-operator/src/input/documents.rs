@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use sei_planner::api::{self, SeiNode};
+use sei_planner::words::did_you_mean;
 use serde_json::Value as Json;
 
 use super::diagnostics::{
     Code, DUPLICATE_KEY, Diagnostic, FOREIGN_KIND, MISSING, NOT_AN_OBJECT, SAME_OBJECT, Severity, UNDECODABLE,
-    UNSUPPORTED_KIND, WRONG_API_VERSION, WRONG_TYPE, YAML_SYNTAX, did_you_mean,
+    UNSUPPORTED_KIND, WRONG_API_VERSION, WRONG_TYPE, YAML_SYNTAX,
 };
 use super::schema;
 use super::yaml::{self, Fault, Node, Span, Value};

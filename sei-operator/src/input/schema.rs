@@ -4,11 +4,10 @@
 //! Rules in CEL are not evaluated here; those that decide anything are checked by the planner.
 
 use regex::Regex;
+use sei_planner::words::did_you_mean;
 use serde_json::{Map, Value as Json};
 
-use super::diagnostics::{
-    Code, MISSING, NULL_OBJECT, OUT_OF_BOUNDS, Severity, UNKNOWN_FIELD, WRONG_TYPE, did_you_mean,
-};
+use super::diagnostics::{Code, MISSING, NULL_OBJECT, OUT_OF_BOUNDS, Severity, UNKNOWN_FIELD, WRONG_TYPE};
 use super::yaml::{Entry, Node, Span, Value};
 
 /// One thing that a schema has to say about a document.

@@ -1,4 +1,4 @@
-//! The real API server behind [`Cluster`]: requests through `kube::Client`, watched state through [`Views`].
+//! The real API server behind [`Cluster`](crate::world::Cluster): requests through `kube::Client`, watched state through [`Views`].
 
 mod cluster;
 mod patch;

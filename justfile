@@ -1,0 +1,47 @@
+# `just` lists what there is to do.
+
+_default:
+    @just --list
+
+# All that must hold before a change is merged
+ci:
+    .ci/run
+
+# Format the code
+fmt:
+    cargo fmt --all
+
+# Lint everything, the suite on a real API server included
+lint:
+    cargo clippy --locked --workspace --all-targets -- -D warnings
+    cargo clippy --locked -p sei-operator --features real-api-server --all-targets -- -D warnings
+
+# Hermetic tests: need Rust and nothing else
+test:
+    cargo test --workspace --locked
+
+# Tests on a real API server: need Go, see docs/testing-real.md; arguments choose scenarios by name
+real *scenarios:
+    cargo test -p sei-operator --features real-api-server --test real --locked -- {{ scenarios }}
+
+# Watch a node come up, without a cluster
+demo:
+    cargo run -p sei-operator -- simulate -f fixtures/samples/pacific-1-state-syncer.yaml
+
+# API documentation
+docs:
+    RUSTDOCFLAGS='-D warnings' cargo doc --locked --workspace --no-deps
+
+# Write the files that are generated from the code
+generate:
+    .ci/generate
+    UPDATE_FIXTURES=1 cargo test --locked -p sei-planner --test crd_compat
+
+# Write the snapshots of tests anew; read the difference before you commit it
+review:
+    INSTA_UPDATE=always cargo test --workspace --locked
+    git diff --stat -- '*.snap'
+
+# Licences, advisories, sources and doubles of the dependencies (needs cargo-deny)
+deny:
+    cargo deny --locked check
