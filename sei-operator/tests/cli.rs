@@ -63,6 +63,23 @@ fn plans_of_every_case() {
 }
 
 #[test]
+fn simulations_tell_a_timeline() {
+    let sample = |name: &str| format!("fixtures/samples/{name}.yaml");
+    for name in ["pacific-1-state-syncer", "pacific-1-full-node", "pacific-1-snapshotter", "genesis-ceremony"] {
+        let run = transcript(&["simulate", "-f", &sample(name), "--until", "Idle"], &[], "");
+        insta::assert_snapshot!(format!("simulate-{name}"), run);
+    }
+    let both =
+        transcript(&["simulate", "-f", &sample("pacific-1-state-syncer"), &sample("pacific-1-full-node")], &[], "");
+    insta::assert_snapshot!("simulate-two-nodes", both);
+}
+
+#[test]
+fn the_operator_does_not_start_without_settings() {
+    insta::assert_snapshot!("run-without-settings", transcript(&["run", "--kubeconfig", "/nowhere"], &[], ""));
+}
+
+#[test]
 fn plan_as_json() {
     let args = ["plan", "-o", "json", "-f", "fixtures/cli/bad-in-the-middle"];
     insta::assert_snapshot!("plan-json", transcript(&args, &[], ""));

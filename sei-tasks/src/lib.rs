@@ -2,6 +2,7 @@
 //!
 //! [`world`] holds the traits and [`reconcile`] the pipeline that runs on them; [`kube`] and [`http`] are the real world.
 
+mod causes;
 mod delete;
 mod execute;
 mod finalizer;
@@ -13,4 +14,5 @@ pub mod reconcile;
 pub mod sim;
 pub mod world;
 
+pub use causes::causes;
 pub use memory::Memory;

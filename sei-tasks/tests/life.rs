@@ -128,6 +128,18 @@ fn one_s3_node_costs_seven_writes_and_an_image_update_six() {
     assert_eq!(life.pods_replaced(), 1);
 }
 
+/// D12: nothing polls the API server, and a sidecar is asked every five minutes.
+#[test]
+fn a_settled_node_costs_next_to_nothing() {
+    let mut life = Life::running(json!({}));
+    life.driver.run_for(600).unwrap();
+    let before = life.sim().counters();
+    life.driver.run_for(3600).unwrap();
+    let hour = life.sim().counters().since(&before);
+    assert_eq!((hour.requests(), hour.events()), (0, 0), "{hour:?}");
+    assert!(hour.sidecar() <= 12, "{hour:?}");
+}
+
 #[test]
 fn slow_sidecars_cost_fourteen_writes() {
     let options = Options::default().realistic();

@@ -18,11 +18,11 @@ use kube::{Client, Config, ResourceExt};
 use sei_planner::api::Time;
 use sei_planner::names::NodeKey;
 use sei_planner::platform::Platform;
-use sei_tasks::Memory;
 use sei_tasks::http::HttpSidecar;
 use sei_tasks::kube::KubeCluster;
 use sei_tasks::reconcile::reconcile_node;
 use sei_tasks::world::{Clock, ClusterError, LookAgain, World};
+use sei_tasks::{Memory, causes};
 use thiserror::Error;
 
 use self::views::WatchedViews;
@@ -126,7 +126,7 @@ pub(crate) async fn run(args: RunArgs, platform: Platform) -> Result<(), RunErro
         .run(reconcile, after_error, shared)
         .for_each(|result| async move {
             if let Err(kube::runtime::controller::Error::QueueError(error)) = result {
-                tracing::warn!(%error, "watch interrupted");
+                tracing::warn!(error = causes(&error), "watch interrupted");
             }
         })
         .await;

@@ -13,6 +13,7 @@ use hyper_util::rt::TokioExecutor;
 use serde::Deserialize;
 use serde_json::json;
 
+use crate::causes;
 use crate::world::{Sidecar, SidecarError, TaskReport, TaskRequest, TaskState};
 
 /// No call that submits or asks for a task takes longer.
@@ -158,15 +159,4 @@ fn shown(body: &str) -> String {
 
 fn unusable(error: impl std::fmt::Display) -> SidecarError {
     SidecarError::Unreachable(format!("unusable address: {error}"))
-}
-
-/// An error and what is behind it: hyper's own words say little.
-fn causes(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        text = format!("{text}: {inner}");
-        cause = inner.source();
-    }
-    text
 }

@@ -15,6 +15,7 @@ use sei_planner::names::NodeKey;
 use serde_json::{Value, json};
 
 use super::patch::merge_patch;
+use crate::causes;
 use crate::world::{Cluster, ClusterError, Created, Event, Kind, ObjectId};
 
 /// No request to the API server takes longer (E17).
@@ -221,7 +222,7 @@ async fn in_time<T>(request: impl Future<Output = kube::Result<T>>) -> Result<T,
 
 fn classified(error: kube::Error) -> ClusterError {
     let kube::Error::Api(status) = &error else {
-        return ClusterError::Unavailable(error.to_string());
+        return ClusterError::Unavailable(causes(&error));
     };
     let message = status.message.clone();
     match status.code {

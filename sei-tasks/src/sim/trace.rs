@@ -242,7 +242,7 @@ impl fmt::Display for What {
 }
 
 fn phase_name(phase: Option<NodePhase>) -> &'static str {
-    phase.map_or("(none)", NodePhase::as_str)
+    phase.unwrap_or(NodePhase::Pending).as_str()
 }
 
 /// Calls of the operator by kind.
