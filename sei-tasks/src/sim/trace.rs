@@ -400,7 +400,7 @@ mod tests {
         assert_eq!(lines(&empty, &begun), ["plan  Init Active"]);
         assert_eq!(
             lines(&begun, &ended),
-            ["task  mark-ready  Pending -> Complete", "plan  Init Complete", "phase  (none) -> Running"]
+            ["task  mark-ready  Pending -> Complete", "plan  Init Complete", "phase  Pending -> Running"]
         );
     }
 }
