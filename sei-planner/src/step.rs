@@ -12,8 +12,9 @@ const BACKOFF_SECONDS_MAX: i64 = 30;
 const REPLAN_SECONDS: i64 = 300;
 /// Longest pause before a failed plan is planned again.
 const REPLAN_SECONDS_MAX: i64 = 3600;
-/// Pause before a plan is replaced that lost its ground twice in a row.
-const LOST_GROUND_SECONDS: i64 = 30;
+/// Pause before a plan is replaced that lost its ground twice in a row. A failure that ends within it is no failure of the
+/// node: another plan takes over.
+pub(crate) const LOST_GROUND_SECONDS: i64 = 30;
 
 /// The executor's next move.
 #[derive(Clone, Debug, PartialEq)]

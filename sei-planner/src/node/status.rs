@@ -10,6 +10,7 @@ use crate::api::{
     AppliedRecords, Condition, ConditionStatus, NodePhase, PlanKindName, PlanPhase, SeiNodeStatus, TaskPlan,
     TaskStatus, Time,
 };
+use crate::step::LOST_GROUND_SECONDS;
 
 /// Something that a task saw to be true.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -224,9 +225,9 @@ impl Projection {
     }
 
     fn failed(&mut self, plan: &TaskPlan) {
-        // A plan that only lost its ground is replaced at once; the node did not fail.
-        let replaced_at_once = plan.retry_at.is_some_and(|at| at <= self.now);
-        if let Some(phase) = plan.failed_phase.filter(|_| !replaced_at_once) {
+        // A plan that only lost its ground is replaced by another one; the node did not fail.
+        let replaced = plan.retry_at.is_some_and(|at| at.seconds_since(self.now) <= LOST_GROUND_SECONDS);
+        if let Some(phase) = plan.failed_phase.filter(|_| !replaced) {
             self.phase(phase);
         }
         if self.updating() {
