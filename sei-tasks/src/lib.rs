@@ -9,6 +9,7 @@ mod finalizer;
 pub mod http;
 pub mod kube;
 mod memory;
+mod merge_patch;
 mod observe;
 pub mod reconcile;
 pub mod sim;

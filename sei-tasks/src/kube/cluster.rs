@@ -14,9 +14,8 @@ use sei_planner::api::{API_VERSION, FIELD_MANAGER, KIND, SeiNode, SeiNodeStatus}
 use sei_planner::names::NodeKey;
 use serde_json::{Value, json};
 
-use super::patch::merge_patch;
-use crate::causes;
 use crate::world::{Cluster, ClusterError, Created, Event, Kind, ObjectId};
+use crate::{causes, merge_patch};
 
 /// No request to the API server takes longer (E17).
 const DEADLINE: Duration = Duration::from_secs(30);
@@ -147,7 +146,7 @@ impl<V: Views> Cluster for KubeCluster<V> {
         let old = encode(node.status.clone().unwrap_or_default())?;
         let patch = json!({
             "metadata": { "uid": node.metadata.uid, "resourceVersion": node.metadata.resource_version },
-            "status": merge_patch(&old, &encode(status)?),
+            "status": merge_patch::between(&old, &encode(status)?),
         });
         let id = ObjectId::new(Kind::SeiNode, node.namespace().unwrap_or_default(), node.name_any());
         let params = PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };

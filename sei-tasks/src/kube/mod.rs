@@ -1,6 +1,5 @@
 //! The real API server behind [`Cluster`](crate::world::Cluster): requests through `kube::Client`, watched state through [`Views`].
 
 mod cluster;
-mod patch;
 
 pub use cluster::{KubeCluster, Views};

@@ -9,6 +9,7 @@ use sei_planner::names::NodeKey;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use crate::merge_patch;
 use crate::world::{
     Clock, Cluster, ClusterError, Created, Event, Kind, ObjectId, Sidecar, SidecarError, TaskReport, TaskRequest,
 };
@@ -16,7 +17,7 @@ use crate::world::{
 use super::Sim;
 use super::crash::{Fault, Point};
 use super::invariants;
-use super::json::{self, text};
+use super::json::text;
 use super::sidecar;
 use super::state::{State, node_id, node_key};
 use super::store::show;
@@ -251,7 +252,7 @@ fn patch_metadata(
 fn write_status(state: &mut State, node: &SeiNode, status: &SeiNodeStatus) -> Result<SeiNode, ClusterError> {
     let id = id_of(node);
     let before = json!(node.status.clone().unwrap_or_default());
-    let patch = json::merge_difference(&before, &json!(status));
+    let patch = merge_patch::between(&before, &json!(status));
     let version = node.metadata.resource_version.clone().unwrap_or_default();
     let stored = state.store.patch_status(&id, &version, &patch)?;
     wrote_node(state, &node_key(&id), &stored);

@@ -73,45 +73,6 @@ pub(super) fn empty() -> Value {
     Value::Object(Map::new())
 }
 
-/// Applies an RFC 7396 merge patch.
-pub(super) fn merge_patch(target: &mut Value, patch: &Value) {
-    let Value::Object(changes) = patch else {
-        *target = patch.clone();
-        return;
-    };
-    let Some(map) = object(target) else { return };
-    for (key, change) in changes {
-        if change.is_null() {
-            map.remove(key);
-        } else {
-            merge_patch(map.entry(key.clone()).or_insert(Value::Null), change);
-        }
-    }
-}
-
-/// The RFC 7396 merge patch (with explicit nulls) that turns `from` into `to`.
-pub(super) fn merge_difference(from: &Value, to: &Value) -> Value {
-    let (Value::Object(old), Value::Object(new)) = (from, to) else {
-        return to.clone();
-    };
-    let mut patch = Map::new();
-    for key in old.keys().filter(|key| !new.contains_key(*key)) {
-        patch.insert(key.clone(), Value::Null);
-    }
-    for (key, value) in new {
-        match old.get(key) {
-            Some(before) if before == value => {}
-            Some(before) => {
-                patch.insert(key.clone(), merge_difference(before, value));
-            }
-            None => {
-                patch.insert(key.clone(), value.clone());
-            }
-        }
-    }
-    Value::Object(patch)
-}
-
 /// Drops members that are `null`, at any depth, as a schema without `nullable` does.
 pub(super) fn drop_nulls(value: &mut Value) {
     match value {
@@ -157,17 +118,6 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-
-    #[test]
-    fn a_difference_applied_gives_the_other_value() {
-        let from = json!({"a": 1, "b": {"c": 2, "d": 3}, "e": [1]});
-        let to = json!({"b": {"c": 2, "x": 4}, "e": [2], "f": true});
-        let patch = merge_difference(&from, &to);
-        assert_eq!(patch, json!({"a": null, "b": {"d": null, "x": 4}, "e": [2], "f": true}));
-        let mut patched = from;
-        merge_patch(&mut patched, &patch);
-        assert_eq!(patched, to);
-    }
 
     #[test]
     fn nulls_are_dropped_at_any_depth() {

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use sei_planner::api::Time;
 use serde_json::{Value, json};
 
+use crate::merge_patch;
 use crate::world::{ClusterError, Created, Kind, ObjectId};
 
 use super::clock::Ids;
@@ -179,7 +180,7 @@ impl Store {
         check_uid(id, &live, uid)?;
         check_version(id, &live, resource_version)?;
         let mut next = live.as_ref().clone();
-        json::merge_patch(&mut next, &json!({ "metadata": metadata }));
+        merge_patch::apply(&mut next, &json!({ "metadata": metadata }));
         Ok(self.commit(id, next).as_ref().clone())
     }
 
@@ -193,7 +194,7 @@ impl Store {
         let live = self.live(id)?;
         check_version(id, &live, resource_version)?;
         let mut next = live.as_ref().clone();
-        json::merge_patch(&mut next, &json!({ "status": patch }));
+        merge_patch::apply(&mut next, &json!({ "status": patch }));
         Ok(self.commit(id, next).as_ref().clone())
     }
 

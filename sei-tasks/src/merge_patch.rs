@@ -1,9 +1,9 @@
-//! The difference of two JSON values as a merge patch (RFC 7396).
+//! JSON merge patches (RFC 7396): the real adapter makes them, the simulated API server applies them.
 
 use serde_json::{Map, Value};
 
-/// The merge patch that turns `old` into `new`: nulls for what goes, whole lists for what changes in one.
-pub(super) fn merge_patch(old: &Value, new: &Value) -> Value {
+/// The patch that turns `old` into `new`: nulls for what goes, whole lists where anything in one changed.
+pub(crate) fn between(old: &Value, new: &Value) -> Value {
     let (Some(old), Some(new)) = (old.as_object(), new.as_object()) else { return new.clone() };
     let mut patch = Map::new();
     for key in old.keys().filter(|key| !new.contains_key(*key)) {
@@ -13,7 +13,7 @@ pub(super) fn merge_patch(old: &Value, new: &Value) -> Value {
         match old.get(key) {
             Some(before) if before == value => {}
             Some(before) => {
-                patch.insert(key.clone(), merge_patch(before, value));
+                patch.insert(key.clone(), between(before, value));
             }
             None => {
                 patch.insert(key.clone(), value.clone());
@@ -23,27 +23,31 @@ pub(super) fn merge_patch(old: &Value, new: &Value) -> Value {
     Value::Object(patch)
 }
 
+/// Applies a patch.
+pub(crate) fn apply(target: &mut Value, patch: &Value) {
+    let Some(changes) = patch.as_object() else {
+        *target = patch.clone();
+        return;
+    };
+    if !target.is_object() {
+        *target = Value::Object(Map::new());
+    }
+    let Some(map) = target.as_object_mut() else { return };
+    for (key, change) in changes {
+        if change.is_null() {
+            map.remove(key);
+        } else {
+            apply(map.entry(key.clone()).or_insert(Value::Null), change);
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
     use serde_json::{Value, json};
 
-    use super::merge_patch;
-
-    /// RFC 7396, as an API server applies it.
-    fn apply(target: Value, patch: &Value) -> Value {
-        let Some(patch) = patch.as_object() else { return patch.clone() };
-        let mut target = target.as_object().cloned().unwrap_or_default();
-        for (key, value) in patch {
-            if value.is_null() {
-                target.remove(key);
-            } else {
-                let before = target.remove(key).unwrap_or(Value::Null);
-                target.insert(key.clone(), apply(before, value));
-            }
-        }
-        Value::Object(target)
-    }
+    use super::{apply, between};
 
     fn json_value() -> impl Strategy<Value = Value> {
         let leaf = prop_oneof![any::<bool>().prop_map(Value::from), "[a-c]{0,2}".prop_map(Value::from)];
@@ -61,14 +65,16 @@ mod tests {
             old in prop::collection::btree_map("[a-d]", json_value(), 0..4),
             new in prop::collection::btree_map("[a-d]", json_value(), 0..4),
         ) {
-            let (old, new) = (json!(old), json!(new));
-            prop_assert_eq!(apply(old.clone(), &merge_patch(&old, &new)), new);
+            let (mut patched, new) = (json!(old), json!(new));
+            let patch = between(&patched, &new);
+            apply(&mut patched, &patch);
+            prop_assert_eq!(patched, new);
         }
     }
 
     #[test]
     fn a_field_that_goes_becomes_an_explicit_null() {
-        let patch = merge_patch(&json!({"plan": {"id": "a", "retryAt": "x"}}), &json!({"plan": {"id": "a"}}));
+        let patch = between(&json!({"plan": {"id": "a", "retryAt": "x"}}), &json!({"plan": {"id": "a"}}));
         assert_eq!(patch, json!({"plan": {"retryAt": null}}));
     }
 }
