@@ -10,9 +10,10 @@ use crate::api::{
     ACKNOWLEDGE_ANNOTATION, FullNodeSpec, PeerSource, RETRY_ANNOTATION, SeiNode, SeiNodeSpec, SnapshotGeneration,
     SnapshotSource,
 };
-use crate::config::is_known_key;
+use crate::config::{KNOWN_KEYS, is_known_key};
 use crate::names::NodeKey;
 use crate::platform::Platform;
+use crate::words::did_you_mean;
 
 /// HTTP port of a sidecar that names none.
 const DEFAULT_SIDECAR_PORT: i32 = 7777;
@@ -386,13 +387,16 @@ impl Check {
     }
 }
 
-/// What to write instead of an unknown key: the known key with the same last word, if there is just one such word.
+/// What to write instead of an unknown key: known keys with the same last word, else the one it is most likely a slip of.
 fn nearest_key(key: &str) -> String {
-    let leaf = key.rsplit('.').next().unwrap_or(key);
-    let alike: Vec<&str> =
-        crate::config::KNOWN_KEYS.into_iter().filter(|known| known.rsplit('.').next() == Some(leaf)).take(3).collect();
+    let leaf = key.rsplit('.').next();
+    let mut alike: Vec<&str> =
+        KNOWN_KEYS.into_iter().filter(|known| known.rsplit('.').next() == leaf).take(3).collect();
     if alike.is_empty() {
-        "sei-config v0.0.14 has no key with that last word".to_owned()
+        alike.extend(did_you_mean(key, KNOWN_KEYS.into_iter()));
+    }
+    if alike.is_empty() {
+        "sei-config v0.0.14 has nothing like it".to_owned()
     } else {
         format!("did you mean {}?", alike.join(" or "))
     }
