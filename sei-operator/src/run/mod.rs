@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use clap::Args;
-use futures::StreamExt;
+use futures::{FutureExt, StreamExt};
 use http::Uri;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::core::DynamicObject;
@@ -31,6 +31,9 @@ use self::views::WatchedViews;
 const BACKOFF_SECONDS: u64 = 5;
 /// Longest pause after a reconcile that failed.
 const BACKOFF_SECONDS_MAX: u64 = 60;
+
+/// Longest time from a signal to the end of the process; below what Kubernetes grants a pod.
+const STOP_SECONDS_MAX: u64 = 20;
 
 /// Runs the operator against a cluster until SIGTERM or Ctrl-C.
 #[derive(Args, Debug)]
@@ -117,9 +120,10 @@ pub(crate) async fn run(args: RunArgs, platform: Platform) -> Result<(), RunErro
         memory: Memory::default(),
     };
     let shared = Arc::new(Shared { world, views, failures: Mutex::default() });
-    let stop = stop_signal()?;
+    let stop = stop_signal()?.shared();
+    let out_of_patience = patience(stop.clone(), shared.views.clone());
     tracing::info!(workers = args.workers, namespace = args.namespace.as_deref().unwrap_or("*"), "operator started");
-    streams
+    let controller = streams
         .controller()
         .with_config(ControllerConfig::default().concurrency(args.workers.max(1)))
         .graceful_shutdown_on(stop)
@@ -128,10 +132,22 @@ pub(crate) async fn run(args: RunArgs, platform: Platform) -> Result<(), RunErro
             if let Err(kube::runtime::controller::Error::QueueError(error)) = result {
                 tracing::warn!(error = causes(&error), "watch interrupted");
             }
-        })
-        .await;
+        });
+    tokio::select! {
+        () = controller => {}
+        () = out_of_patience => tracing::warn!("stopped before everything was finished; the next start goes on from there"),
+    }
     tracing::info!("operator stopped");
     Ok(())
+}
+
+/// Ends some seconds after `stop`; at once while the watches have not shown anything yet, because then nothing is under
+/// way and the controller would wait for them for ever.
+async fn patience(stop: impl Future<Output = ()>, views: WatchedViews) {
+    stop.await;
+    if views.synced().now_or_never().is_some() {
+        tokio::time::sleep(Duration::from_secs(STOP_SECONDS_MAX)).await;
+    }
 }
 
 async fn reconcile(object: Arc<DynamicObject>, shared: Arc<Shared>) -> Result<Action, ClusterError> {
