@@ -7,6 +7,7 @@ use sei_planner::node::{
 };
 use sei_planner::platform::Platform;
 use sei_planner::step::{Failure, Outcome, Step, settle, step};
+use sei_planner::task::Task;
 use serde_json::json;
 
 use crate::delete::delete_node;
@@ -73,6 +74,7 @@ async fn follow<C: Cluster, S: Sidecar, K: Clock>(
     let seen = with_live_pod(world, valid, seen, &decision).await?;
     let progress = match draft(valid, &old, &seen, &decision, &world.clock.fresh_plan_id()) {
         Some(plan) => Progress::stored_first(plan, world.clock.now()),
+        None if decision == Decision::RestoreService => restore_service(world, valid, &old).await,
         None => run_until_it_waits(world, valid, &old, &decision).await,
     };
     let ran = Ran::Decided { node: valid, decision: &decision, plan: progress.plan.as_ref(), stamps: &progress.stamps };
@@ -143,6 +145,27 @@ async fn run_until_it_waits<C: Cluster, S: Sidecar, K: Clock>(
     Progress { plan: Some(plan), stamps, look_at }
 }
 
+/// Runs `apply-service` of the active plan again. Nothing is stored unless the API server will not have the Service: the
+/// plan's other tasks may run in the sidecar meanwhile, and their state must stay as it is.
+async fn restore_service<C: Cluster, S: Sidecar, K: Clock>(
+    world: &World<C, S, K>,
+    node: &ValidNode,
+    old: &SeiNodeStatus,
+) -> Progress {
+    let Some(mut plan) = old.plan.clone() else { return Progress::nothing() };
+    let Some(index) = plan.tasks.iter().position(|task| task.kind == "apply-service") else {
+        return Progress::nothing();
+    };
+    let now = world.clock.now();
+    let outcome = execute(world, node, &plan, index, &Task::ApplyService(node.key.clone())).await;
+    let look_at = match &outcome {
+        Outcome::Done(_) => Some(now),
+        Outcome::Failed(Failure::Terminal { .. }) => settle(&mut plan, index, &outcome, now),
+        Outcome::Waiting(_) | Outcome::Failed(_) => Some(now.plus_seconds(DRAIN_SECONDS)),
+    };
+    Progress { plan: Some(plan), stamps: Vec::new(), look_at }
+}
+
 /// Adds our finalizer before anything else, so that nothing is left behind when the node is deleted.
 async fn with_finalizer<C: Cluster, S: Sidecar, K: Clock>(
     world: &World<C, S, K>,
@@ -202,7 +225,11 @@ fn look_again<C: Cluster, S: Sidecar, K: Clock>(
         Decision::Wait(Wait::AfterFailure(at)) => *at,
         Decision::Wait(Wait::ForSidecar { .. }) => Some(now.plus_seconds(DRAIN_SECONDS)),
         Decision::Wait(Wait::DataVolumeLost { .. }) => None,
-        Decision::Start(..) | Decision::Supersede(..) | Decision::Continue | Decision::Idle => look_at,
+        Decision::Start(..)
+        | Decision::Supersede(..)
+        | Decision::Continue
+        | Decision::RestoreService
+        | Decision::Idle => look_at,
     };
     let failed_plan = next.plan.as_ref().filter(|plan| plan.phase == PlanPhase::Failed);
     let replan = failed_plan.and_then(|plan| plan.retry_at);

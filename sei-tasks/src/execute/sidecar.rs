@@ -1,7 +1,7 @@
 //! Runs tasks in the node's sidecar. An id is asked for before it is posted, so that a crash cannot run a task twice.
 
 use sei_planner::api::{PlanKindName, PlannedTask, TaskPlan, TaskStatus};
-use sei_planner::node::{Stamp, ValidNode};
+use sei_planner::node::{PodFacts, Stamp, ValidNode};
 use sei_planner::step::{Failure, Outcome, Waiting};
 use sei_planner::task::{Task, codec};
 
@@ -15,9 +15,15 @@ const POLL_SECONDS: i64 = 5;
 /// Error of a task that the sidecar's own shutdown ended; not the task's fault, so it is not counted.
 const INTERRUPTED: &str = "context canceled";
 
-/// Where a node's sidecar is reached.
-pub(crate) fn base_url(node: &ValidNode) -> String {
-    format!("http://{}:{}", node.key.pod_host(), node.sidecar_port)
+/// Where a node's sidecar is reached: on the port that its pod has, which an edit changes only with the next pod.
+pub(crate) fn base_url(node: &ValidNode, pod: Option<&PodFacts>) -> String {
+    let port = pod.and_then(|pod| pod.sidecar_port).unwrap_or(node.sidecar_port);
+    format!("http://{}:{port}", node.key.pod_host())
+}
+
+/// Where the sidecar of the pod that the watch shows is reached.
+fn current_url<C: Cluster, S: Sidecar, K: Clock>(world: &World<C, S, K>, node: &ValidNode) -> String {
+    base_url(node, pod::watched(world, node).as_ref())
 }
 
 /// Runs a task to its end, or says how far it got.
@@ -40,9 +46,10 @@ pub(super) async fn run<C: Cluster, S: Sidecar, K: Clock>(
     {
         return Outcome::Done(Vec::new());
     }
-    match ask_then_submit(world, node, planned, task).await {
+    let url = current_url(world, node);
+    match ask_then_submit(world, &url, planned, task).await {
         Ok(report) => judge(planned, task, &report),
-        Err(error) => of_sidecar_error(node, planned, error),
+        Err(error) => of_sidecar_error(&url, planned, error),
     }
 }
 
@@ -55,10 +62,11 @@ pub(super) async fn mark_ready<C: Cluster, S: Sidecar, K: Clock>(
 ) -> Result<Outcome, ClusterError> {
     let posted = run(world, node, plan, index, &Task::MarkReady).await;
     let Outcome::Done(_) = posted else { return Ok(posted) };
-    match world.sidecar.healthz(&base_url(node)).await {
+    let url = current_url(world, node);
+    match world.sidecar.healthz(&url).await {
         Ok(true) => {}
         Ok(false) => return Ok(lost_ground("the sidecar restarted after mark-ready; a new mark-ready is needed")),
-        Err(error) => return Ok(of_sidecar_error(node, &plan.tasks[index], error)),
+        Err(error) => return Ok(of_sidecar_error(&url, &plan.tasks[index], error)),
     }
     let seen = if brings_up(plan) { pod::running_image(world, node).await? } else { Outcome::Done(Vec::new()) };
     Ok(match seen {
@@ -82,18 +90,17 @@ fn brings_up(plan: &TaskPlan) -> bool {
 
 async fn ask_then_submit<C: Cluster, S: Sidecar, K: Clock>(
     world: &World<C, S, K>,
-    node: &ValidNode,
+    url: &str,
     planned: &PlannedTask,
     task: &Task,
 ) -> Result<Option<TaskReport>, SidecarError> {
-    let url = base_url(node);
-    let known = world.sidecar.task(&url, &planned.id).await?;
+    let known = world.sidecar.task(url, &planned.id).await?;
     if known.as_ref().is_some_and(|report| !may_run_again(planned, report)) {
         return Ok(known);
     }
     let request = TaskRequest { id: planned.id.clone(), kind: task.kind(), params: codec::posted_params(task) };
-    world.sidecar.submit(&url, &request).await?;
-    world.sidecar.task(&url, &planned.id).await
+    world.sidecar.submit(url, &request).await?;
+    world.sidecar.task(url, &planned.id).await
 }
 
 /// A failed id is posted again when its failure was counted and stored before, or was no failure of the task's own.
@@ -139,12 +146,12 @@ fn judge(planned: &PlannedTask, task: &Task, report: &Option<TaskReport>) -> Out
     }
 }
 
-fn of_sidecar_error(node: &ValidNode, planned: &PlannedTask, error: SidecarError) -> Outcome {
+fn of_sidecar_error(url: &str, planned: &PlannedTask, error: SidecarError) -> Outcome {
     match error {
         SidecarError::Refused(why) => terminal(format!("sidecar rejected {} task: {why}", planned.kind)),
-        SidecarError::Unreachable(why) => retry(&format!("the sidecar at {} to answer", base_url(node)), &why),
+        SidecarError::Unreachable(why) => retry(&format!("the sidecar at {url} to answer"), &why),
         SidecarError::Unexpected { .. } => {
-            retry(&format!("an answer of the sidecar at {} that makes sense", base_url(node)), &error.to_string())
+            retry(&format!("an answer of the sidecar at {url} that makes sense"), &error.to_string())
         }
     }
 }
