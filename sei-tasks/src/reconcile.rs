@@ -6,7 +6,7 @@ use sei_planner::node::{
     Decision, Observed, Ran, Refusal, Stamp, ValidNode, Wait, announce, decide, draft, project_status, validate,
 };
 use sei_planner::platform::Platform;
-use sei_planner::step::{Failure, Outcome, Step, settle, step};
+use sei_planner::step::{Failure, Outcome, Step, close, settle, step};
 use sei_planner::task::Task;
 use serde_json::json;
 
@@ -126,6 +126,7 @@ async fn run_until_it_waits<C: Cluster, S: Sidecar, K: Clock>(
         return Progress::nothing();
     };
     let mut stamps = Vec::new();
+    close(&mut plan);
     let look_at = loop {
         let (index, outcome) = match step(&plan, world.clock.now()) {
             Step::Finished => break None,

@@ -338,6 +338,18 @@ fn a_failed_node_is_planned_again_when_it_is_edited_or_asked_to() {
     }
 }
 
+/// Nothing we store looks like this; what others stored must not hold a node for ever.
+#[test]
+fn an_active_plan_with_nothing_left_to_do_ends() {
+    let mut life = Life::running(json!({}));
+    let mut node = life.child(Kind::SeiNode, "rpc-0").unwrap();
+    node["status"]["plan"]["phase"] = json!("Active");
+    life.sim().user_apply(node).unwrap();
+    life.wait_for("its end", |status| status.plan.as_ref().is_some_and(|plan| plan.phase == PlanPhase::Complete));
+    life.set_image(V2);
+    life.runs(V2);
+}
+
 #[test]
 fn a_refused_spec_is_said_once_and_recovers_when_it_is_mended() {
     let mut life = Life::of(json!({"archive": {}}), Options::default());
