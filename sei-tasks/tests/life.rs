@@ -238,10 +238,9 @@ fn a_service_deleted_while_the_sidecar_works_comes_back() {
 #[test]
 fn an_edit_does_not_wait_for_the_upload_of_snapshots() {
     let full_node = json!({"snapshotGeneration": {"tendermint": {"keepRecent": 5, "publish": {}}}});
-    let mut options = Options::default();
-    options.durations.seconds.insert("mark-ready".to_owned(), 60);
     for lost in 1..40 {
-        let mut life = Life::begins(full_node.clone(), options.clone().fault(lost, Fault::Conflict));
+        let options = Options::default().fault(lost, Fault::LostAnswer);
+        let mut life = Life::begins(full_node.clone(), options);
         life.driver.run_until(|sim| sim.calls() >= lost, LIMIT_SECONDS).unwrap();
         life.set_image(V2);
         life.runs(V2);
