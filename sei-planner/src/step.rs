@@ -147,6 +147,14 @@ pub fn settle(plan: &mut TaskPlan, index: usize, outcome: &Outcome, now: Time) -
     }
 }
 
+/// Ends an active plan that has nothing left to do, also one that was stored like that.
+pub fn close(plan: &mut TaskPlan) {
+    let done = plan.tasks.iter().all(|task| task.status == TaskStatus::Complete);
+    if done && plan.phase == PlanPhase::Active {
+        plan.phase = PlanPhase::Complete;
+    }
+}
+
 fn complete(plan: &mut TaskPlan, index: usize) {
     let task = &mut plan.tasks[index];
     task.status = TaskStatus::Complete;
@@ -154,9 +162,7 @@ fn complete(plan: &mut TaskPlan, index: usize) {
     task.not_before = None;
     task.waiting_for = None;
     task.waiting_since = None;
-    if plan.tasks.iter().all(|task| task.status == TaskStatus::Complete) {
-        plan.phase = PlanPhase::Complete;
-    }
+    close(plan);
 }
 
 fn wait(plan: &mut TaskPlan, index: usize, waiting: &Waiting, now: Time) -> Option<Time> {
@@ -216,7 +222,7 @@ fn fail(plan: &mut TaskPlan, index: usize, why: &str, now: Time) {
         max_retries: task.max_retries,
     });
     plan.phase = PlanPhase::Failed;
-    let failures = plan.failures.unwrap_or(0) + 1;
+    let failures = plan.failures.unwrap_or(0).max(0).saturating_add(1);
     plan.failures = Some(failures);
     let pause = (REPLAN_SECONDS << (failures - 1).clamp(0, 10)).min(REPLAN_SECONDS_MAX);
     plan.retry_at = Some(now.plus_seconds(pause));

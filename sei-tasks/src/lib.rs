@@ -12,6 +12,7 @@ mod memory;
 mod merge_patch;
 mod observe;
 pub mod reconcile;
+mod run_plan;
 pub mod sim;
 pub mod world;
 

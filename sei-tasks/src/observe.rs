@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 
 use sei_planner::api::{NodePhase, PlanPhase, SeiNodeStatus, TaskPlan, TaskStatus};
 use sei_planner::names::NodeKey;
-use sei_planner::node::{Decision, Observed, PlanKind, PodFacts, Presence, SidecarHealth, TaskProbe, ValidNode};
-use sei_planner::task::{Venue, codec};
+use sei_planner::node::{
+    Decision, Observed, PlanKind, PodFacts, Presence, SidecarHealth, TaskProbe, ValidNode, next_write,
+};
 
 use crate::world::{Clock, Cluster, ClusterError, Kind, ObjectId, Sidecar, TaskState, World};
 
@@ -19,14 +20,23 @@ pub(crate) async fn observe<C: Cluster, S: Sidecar, K: Clock>(
     let pod_id = ObjectId::new(Kind::Pod, &key.namespace, key.pod());
     let pod = world.cluster.cached(&pod_id).map(|pod| PodFacts::of(&pod));
     let child = |kind, name: &str| ObjectId::new(kind, &key.namespace, name);
-    let statefulset = presence(world, status, &child(Kind::StatefulSet, &key.name)).await?;
+    let known = |kind| was_applied(status, kind);
+    let claim = child(Kind::PersistentVolumeClaim, &node.data_volume.claim);
+    let statefulset = presence(world, known(Kind::StatefulSet), &child(Kind::StatefulSet, &key.name)).await?;
+    let (finished, in_flight) = match plan_to_replace(node, status, statefulset) {
+        Some(plan) => progress(world, node, plan, pod.as_ref()).await,
+        None => (Vec::new(), TaskProbe::NotAsked),
+    };
+    // A sidecar without a name gives no answer.
+    let service_known = known(Kind::Service) || in_flight == TaskProbe::Unreachable;
     Ok(Observed {
         statefulset,
-        service: presence(world, status, &child(Kind::Service, &key.name)).await?,
-        data_volume: presence(world, status, &child(Kind::PersistentVolumeClaim, &node.data_volume.claim)).await?,
+        service: presence(world, service_known, &child(Kind::Service, &key.name)).await?,
+        data_volume: presence(world, known(Kind::PersistentVolumeClaim), &claim).await?,
         peers: label_peers(world, node),
         sidecar: health(world, node, status, pod.as_ref()).await,
-        in_flight: in_flight(world, node, status, statefulset).await,
+        finished,
+        in_flight,
         pod,
     })
 }
@@ -44,7 +54,7 @@ pub(crate) async fn with_live_pod<C: Cluster, S: Sidecar, K: Clock>(
             PlanKind::Update(_) | PlanKind::Repair(_) => true,
             PlanKind::MarkReady => false,
         },
-        Decision::Continue | Decision::Wait(_) | Decision::Idle => false,
+        Decision::Continue | Decision::RestoreService | Decision::Wait(_) | Decision::Idle => false,
     };
     if !names_a_pod {
         return Ok(seen);
@@ -58,19 +68,21 @@ pub(crate) async fn with_live_pod<C: Cluster, S: Sidecar, K: Clock>(
 /// watch that lags behind our own create must not look like a deletion.
 async fn presence<C: Cluster, S: Sidecar, K: Clock>(
     world: &World<C, S, K>,
-    status: &SeiNodeStatus,
+    applied: bool,
     id: &ObjectId,
 ) -> Result<Presence, ClusterError> {
     if world.cluster.cached(id).is_some() {
         return Ok(Presence::Present);
     }
-    let applied =
-        status.phase() == NodePhase::Running || status.plan.as_ref().is_some_and(|plan| applied_in(plan, id.kind));
     if !applied {
         return Ok(Presence::Unknown);
     }
     let live = world.cluster.read(id).await?;
     Ok(if live.is_some() { Presence::Present } else { Presence::Missing })
+}
+
+fn was_applied(status: &SeiNodeStatus, kind: Kind) -> bool {
+    status.phase() == NodePhase::Running || status.plan.as_ref().is_some_and(|plan| applied_in(plan, kind))
 }
 
 fn applied_in(plan: &TaskPlan, kind: Kind) -> bool {
@@ -106,7 +118,7 @@ async fn health<C: Cluster, S: Sidecar, K: Clock>(
     if status.phase() != NodePhase::Running || busy || !world.memory.health_is_due(&node.key, pod, now) {
         return SidecarHealth::NotAsked;
     }
-    let answer = world.sidecar.healthz(&node.sidecar_url()).await;
+    let answer = world.sidecar.healthz(&node.sidecar_url(pod)).await;
     world.memory.health_was_asked(&node.key, pod, answer.is_ok(), now);
     match answer {
         Ok(true) => SidecarHealth::Ready,
@@ -115,32 +127,33 @@ async fn health<C: Cluster, S: Sidecar, K: Clock>(
     }
 }
 
-/// Asks what became of the plan's current sidecar task when the plan is about to be replaced: the spec changed under it,
-/// or its StatefulSet is gone.
-async fn in_flight<C: Cluster, S: Sidecar, K: Clock>(
+/// The active plan, when it is about to be replaced: the spec changed under it, or its StatefulSet is gone.
+fn plan_to_replace<'a>(node: &ValidNode, status: &'a SeiNodeStatus, statefulset: Presence) -> Option<&'a TaskPlan> {
+    let plan = status.plan.as_ref().filter(|plan| plan.phase == PlanPhase::Active)?;
+    let edited = plan.target_generation.is_some_and(|target| target != node.generation);
+    (edited || statefulset == Presence::Missing).then_some(plan)
+}
+
+/// How far the sidecar got with a plan, task by task until one is not completed: status may be behind.
+async fn progress<C: Cluster, S: Sidecar, K: Clock>(
     world: &World<C, S, K>,
     node: &ValidNode,
-    status: &SeiNodeStatus,
-    statefulset: Presence,
-) -> TaskProbe {
-    let Some(plan) = status.plan.as_ref().filter(|plan| plan.phase == PlanPhase::Active) else {
-        return TaskProbe::NotAsked;
-    };
-    let edited = plan.target_generation.is_some_and(|target| target != node.generation);
-    let current = plan.tasks.iter().find(|task| task.status != TaskStatus::Complete);
-    let replaced = edited || statefulset == Presence::Missing;
-    let Some(current) = current.filter(|_| replaced) else { return TaskProbe::NotAsked };
-    let sidecar_task = codec::decode(&current.kind, &current.params).is_ok_and(|task| task.venue() == Venue::Sidecar);
-    if !sidecar_task {
-        return TaskProbe::NotAsked;
+    plan: &TaskPlan,
+    pod: Option<&PodFacts>,
+) -> (Vec<String>, TaskProbe) {
+    let url = node.sidecar_url(pod);
+    let mut finished = Vec::new();
+    while let Some(task) = next_write(plan, &finished) {
+        let probe = match world.sidecar.task(&url, &task.id).await {
+            Ok(Some(report)) if report.state == TaskState::Completed => {
+                finished.push(task.id.clone());
+                continue;
+            }
+            Ok(Some(report)) if report.state == TaskState::Running => TaskProbe::Running,
+            Ok(_) => TaskProbe::Idle,
+            Err(_) => TaskProbe::Unreachable,
+        };
+        return (finished, probe);
     }
-    match world.sidecar.task(&node.sidecar_url(), &current.id).await {
-        Ok(None) => TaskProbe::Idle,
-        Ok(Some(report)) => match report.state {
-            TaskState::Running => TaskProbe::Running,
-            TaskState::Completed => TaskProbe::Completed,
-            TaskState::Failed => TaskProbe::Idle,
-        },
-        Err(_) => TaskProbe::Unreachable,
-    }
+    (finished, TaskProbe::NotAsked)
 }

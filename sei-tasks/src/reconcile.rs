@@ -1,16 +1,15 @@
 //! One look at one node: the pipeline, readable aloud.
 
-use sei_planner::api::{NodePhase, PlanPhase, SeiNode, SeiNodeStatus, TaskPlan, Time};
+use sei_planner::api::{NodePhase, PlanPhase, SeiNode, SeiNodeStatus, Time};
 use sei_planner::names::NodeKey;
 use sei_planner::node::{
-    Decision, Observed, Ran, Refusal, Stamp, ValidNode, Wait, announce, decide, draft, project_status, validate,
+    Decision, Observed, Ran, Refusal, ValidNode, Wait, announce, decide, draft, project_status, validate,
 };
-use sei_planner::step::{Failure, Outcome, Step, settle, step};
 
 use crate::delete::delete_node;
-use crate::execute::execute;
 use crate::finalizer::with_finalizer;
 use crate::observe::{observe, with_live_pod};
+use crate::run_plan::{Progress, restore_service, run_until_it_waits};
 use crate::world::{Clock, Cluster, ClusterError, LookAgain, Sidecar, World};
 
 /// Seconds until a sidecar that cannot be interrupted is looked at again.
@@ -50,6 +49,7 @@ async fn follow<C: Cluster, S: Sidecar, K: Clock>(
     let seen = with_live_pod(world, valid, seen, &decision).await?;
     let progress = match draft(valid, &old, &seen, &decision, &world.clock.fresh_plan_id()) {
         Some(plan) => Progress::stored_first(plan, world.clock.now()),
+        None if decision == Decision::RestoreService => restore_service(world, valid, &old).await,
         None => run_until_it_waits(world, valid, &old, &decision).await,
     };
     let ran = Ran::Decided { node: valid, decision: &decision, plan: progress.plan.as_ref(), stamps: &progress.stamps };
@@ -70,54 +70,6 @@ async fn refuse<C: Cluster, S: Sidecar, K: Clock>(
     let next = project_status(&old, &Ran::Refused(refusal), &seen, generation, world.clock.now());
     write_and_announce(world, node, &old, &next).await?;
     Ok(LookAgain { at: None })
-}
-
-/// What became of the plan in this reconcile.
-struct Progress {
-    plan: Option<TaskPlan>,
-    stamps: Vec<Stamp>,
-    look_at: Option<Time>,
-}
-
-impl Progress {
-    fn nothing() -> Self {
-        Self { plan: None, stamps: Vec::new(), look_at: None }
-    }
-
-    /// A new plan is stored before anything of it happens (S8).
-    fn stored_first(plan: TaskPlan, now: Time) -> Self {
-        Self { plan: Some(plan), stamps: Vec::new(), look_at: Some(now) }
-    }
-}
-
-/// Runs task after task as long as they complete at once.
-async fn run_until_it_waits<C: Cluster, S: Sidecar, K: Clock>(
-    world: &World<C, S, K>,
-    node: &ValidNode,
-    old: &SeiNodeStatus,
-    decision: &Decision,
-) -> Progress {
-    let (Decision::Continue, Some(mut plan)) = (decision, old.plan.clone()) else {
-        return Progress::nothing();
-    };
-    let mut stamps = Vec::new();
-    let look_at = loop {
-        let (index, outcome) = match step(&plan, world.clock.now()) {
-            Step::Finished => break None,
-            Step::WaitUntil(at) => break Some(at),
-            Step::Unreadable { index, why } => (index, Outcome::Failed(Failure::Terminal { why })),
-            Step::Run { index, task } => (index, execute(world, node, &plan, index, &task).await),
-        };
-        let look_at = settle(&mut plan, index, &outcome, world.clock.now());
-        match outcome {
-            Outcome::Done(seen) => stamps.extend(seen),
-            Outcome::Waiting(_) | Outcome::Failed(_) => {
-                stamps.extend(crate::execute::stamps_of_failure(node, &plan, index, &outcome));
-                break look_at;
-            }
-        }
-    };
-    Progress { plan: Some(plan), stamps, look_at }
 }
 
 /// At most one status write, then the events of what changed; a lost event never fails a reconcile.
@@ -151,7 +103,11 @@ fn look_again<C: Cluster, S: Sidecar, K: Clock>(
         Decision::Wait(Wait::AfterFailure(at)) => *at,
         Decision::Wait(Wait::ForSidecar { .. }) => Some(now.plus_seconds(DRAIN_SECONDS)),
         Decision::Wait(Wait::DataVolumeLost { .. }) => None,
-        Decision::Start(..) | Decision::Supersede(..) | Decision::Continue | Decision::Idle => look_at,
+        Decision::Start(..)
+        | Decision::Supersede(..)
+        | Decision::Continue
+        | Decision::RestoreService
+        | Decision::Idle => look_at,
     };
     let failed_plan = next.plan.as_ref().filter(|plan| plan.phase == PlanPhase::Failed);
     let replan = failed_plan.and_then(|plan| plan.retry_at);

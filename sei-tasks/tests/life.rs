@@ -5,7 +5,7 @@
 use sei_planner::api::{ConditionStatus, NodePhase, PlanPhase, SeiNodeStatus, conditions};
 use sei_planner::names::NodeKey;
 use sei_planner::platform::Platform;
-use sei_tasks::sim::{Driver, Options, SeiOperator, Sim, Verb};
+use sei_tasks::sim::{Driver, Fault, Options, Point, SeiOperator, Sim, Verb};
 use sei_tasks::world::{Kind, ObjectId};
 use serde_json::{Value, json};
 
@@ -228,6 +228,74 @@ fn objects_deleted_by_hand_come_back() {
     }
 }
 
+/// Without its Service a sidecar has no name, and nobody can ask it whether its task is over.
+#[test]
+fn a_service_deleted_while_the_sidecar_works_comes_back() {
+    for edited in [false, true] {
+        let mut life = Life::begins(json!({"snapshot": {"s3": {"targetHeight": 100}}}), Options::default().realistic());
+        life.wait_for_task("snapshot-restore");
+        life.driver.run_for(60).unwrap();
+        life.delete(Kind::Service, "rpc-0");
+        if edited {
+            life.set_image(V2);
+        }
+        life.driver.run_for(10).unwrap();
+        assert!(life.child(Kind::Service, "rpc-0").is_some(), "edited: {edited}");
+        life.runs(if edited { V2 } else { V1 });
+        assert!(life.sim().seid_starts(&life.key)[0].state_sync);
+    }
+}
+
+/// The upload never ends, so nothing may wait for it.
+#[test]
+fn an_edit_does_not_wait_for_the_upload_of_snapshots() {
+    let full_node = json!({"snapshotGeneration": {"tendermint": {"keepRecent": 5, "publish": {}}}});
+    for lost in 1..40 {
+        let options = Options::default().fault(lost, Fault::LostAnswer);
+        let mut life = Life::begins(full_node.clone(), options);
+        life.driver.run_until(|sim| sim.calls() >= lost, LIMIT_SECONDS).unwrap();
+        life.set_image(V2);
+        life.runs(V2);
+    }
+}
+
+/// The pod keeps the old port until the next template reaches it.
+#[test]
+fn an_edit_of_the_sidecars_port_does_not_lose_the_sidecar() {
+    let mut life = Life::running(json!({}));
+    life.sim().user_edit(&life.key, |spec| spec["sidecar"] = json!({"port": 7999}));
+    life.driver.run_for(10).unwrap();
+    life.sim().restart_sidecar(&life.key);
+    life.driver.run_for(60).unwrap();
+    let status = life.status();
+    assert_eq!(status.condition(conditions::SIDECAR_READY).unwrap().status, ConditionStatus::True);
+    life.set_image(V2);
+    life.runs(V2);
+
+    let mut life = Life::begins(json!({"snapshot": {"s3": {"targetHeight": 100}}}), Options::default().realistic());
+    life.wait_for_task("snapshot-restore");
+    life.sim().user_edit(&life.key, |spec| spec["sidecar"] = json!({"port": 7999}));
+    life.runs(V1);
+}
+
+/// One reconcile runs many tasks and writes once. When that write is lost, status is behind the sidecar.
+#[test]
+fn an_edit_after_a_lost_write_overtakes_no_task_and_keeps_state_sync_on() {
+    let mut options = Options::default().realistic();
+    options.durations.seconds.insert("configure-state-sync".to_owned(), 2);
+    for lost in 1..60 {
+        for fault in [Fault::Conflict, Fault::Crash(Point::Before)] {
+            let mut life = Life::begins(json!({"snapshot": {"stateSync": {}}}), options.clone().fault(lost, fault));
+            life.driver.run_until(|sim| sim.calls() >= lost, LIMIT_SECONDS).unwrap();
+            life.driver.run_for(3).unwrap();
+            life.set_image(V2);
+            life.runs(V2);
+            let starts = life.sim().seid_starts(&life.key);
+            assert!(starts[0].state_sync, "{fault:?} at call {lost}: {starts:?}");
+        }
+    }
+}
+
 #[test]
 fn a_statefulset_deleted_in_the_middle_of_an_init_comes_back() {
     let mut life = Life::begins(json!({"snapshot": {"s3": {"targetHeight": 100}}}), Options::default().realistic());
@@ -279,6 +347,18 @@ fn a_failed_node_is_planned_again_when_it_is_edited_or_asked_to() {
         assert!(life.sim().elapsed_seconds() - failed_at < 60);
         life.runs(V1);
     }
+}
+
+/// Nothing we store looks like this; what others stored must not hold a node for ever.
+#[test]
+fn an_active_plan_with_nothing_left_to_do_ends() {
+    let mut life = Life::running(json!({}));
+    let mut node = life.child(Kind::SeiNode, "rpc-0").unwrap();
+    node["status"]["plan"]["phase"] = json!("Active");
+    life.sim().user_apply(node).unwrap();
+    life.wait_for("its end", |status| status.plan.as_ref().is_some_and(|plan| plan.phase == PlanPhase::Complete));
+    life.set_image(V2);
+    life.runs(V2);
 }
 
 #[test]

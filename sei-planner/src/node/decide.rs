@@ -4,8 +4,10 @@ use super::build::PlanKind;
 use super::drift::drift;
 use super::observed::{Observed, Presence, SidecarHealth, TaskProbe};
 use super::validate::ValidNode;
-use crate::api::{DriftKind, NodePhase, PlanKindName, PlanPhase, SeiNodeStatus, TaskPlan, TaskStatus, Time};
-use crate::task::{Task, Venue, codec};
+use crate::api::{
+    DriftKind, NodePhase, PlanKindName, PlanPhase, PlannedTask, SeiNodeStatus, TaskPlan, TaskStatus, Time,
+};
+use crate::task::codec;
 
 /// What a reconcile decided, before anything happened.
 #[derive(Clone, Debug, PartialEq)]
@@ -14,6 +16,9 @@ pub enum Decision {
     Start(PlanKind, Vec<String>),
     /// Go on with the stored plan.
     Continue,
+    /// Bring back the Service that was deleted under the stored plan; without it the sidecar has no name, and nobody can
+    /// say what it works on.
+    RestoreService,
     /// Store a new plan in place of the active one.
     Supersede(PlanKind, Vec<String>),
     /// Do nothing until then (or until something changes).
@@ -55,11 +60,15 @@ pub fn decide(node: &ValidNode, status: &SeiNodeStatus, seen: &Observed, now: Ti
 /// A plan is under way: an edit supersedes it, unless the sidecar works on a task that cannot be cancelled.
 fn decide_active(node: &ValidNode, status: &SeiNodeStatus, plan: &TaskPlan, seen: &Observed) -> Decision {
     let edited = plan.target_generation.is_some_and(|target| target != node.generation);
-    let lost = lost_under(plan, seen);
+    let lost = statefulset_lost_under(plan, seen);
+    let busy = uncancellable(plan, seen).filter(|_| edited || lost.is_some());
+    if seen.service == Presence::Missing && (busy.is_some() || completed(plan, "apply-service")) {
+        return Decision::RestoreService;
+    }
     if !edited && lost.is_none() {
         return Decision::Continue;
     }
-    if let Some(task) = uncancellable(plan, seen) {
+    if let Some(task) = busy {
         return Decision::Wait(Wait::ForSidecar { task });
     }
     let why = lost.unwrap_or_else(|| {
@@ -85,37 +94,45 @@ fn successor(node: &ValidNode, status: &SeiNodeStatus, plan: &TaskPlan, seen: &O
     match decide_free(node, status, seen) {
         Decision::Start(kind, why) => Decision::Supersede(kind, why),
         // The edit asks for nothing that the plan stands in the way of.
-        Decision::Continue | Decision::Supersede(..) | Decision::Wait(_) | Decision::Idle => Decision::Continue,
+        Decision::Continue
+        | Decision::RestoreService
+        | Decision::Supersede(..)
+        | Decision::Wait(_)
+        | Decision::Idle => Decision::Continue,
     }
 }
 
 /// The sidecar task that must end before the plan can be replaced, if there is one.
 fn uncancellable(plan: &TaskPlan, seen: &Observed) -> Option<String> {
-    let current = plan.tasks.iter().find(|task| task.status != TaskStatus::Complete)?;
-    // Opening the gate changes nothing on disk.
-    let writes_disk = codec::decode(&current.kind, &current.params)
-        .is_ok_and(|task| task.venue() == Venue::Sidecar && task != Task::MarkReady);
+    let current = next_write(plan, &seen.finished)?;
     let sidecar_may_run = seen.pod.as_ref().is_some_and(|pod| pod.sidecar_running);
     let busy = match seen.in_flight {
         TaskProbe::Running => true,
         // Nobody answers: while the container runs, the task may, too.
         TaskProbe::Unreachable => sidecar_may_run,
         TaskProbe::NotAsked => current.status == TaskStatus::Running,
-        TaskProbe::Idle | TaskProbe::Completed => false,
+        TaskProbe::Idle => false,
     };
-    (writes_disk && busy).then(|| current.kind.clone())
+    busy.then(|| current.kind.clone())
 }
 
-/// An object that the plan had applied and that somebody deleted since.
-fn lost_under(plan: &TaskPlan, seen: &Observed) -> Option<String> {
-    let done = |kind| plan.tasks.iter().any(|task| task.kind == kind && task.status == TaskStatus::Complete);
-    if done("apply-statefulset") && seen.statefulset == Presence::Missing {
-        return Some("the StatefulSet was deleted".to_owned());
-    }
-    if done("apply-service") && seen.service == Presence::Missing {
-        return Some("the Service was deleted".to_owned());
-    }
-    None
+/// The first task that is to write the data volume and is complete neither in the plan nor, by `finished`, in the
+/// sidecar. A plan in status may be behind: one reconcile runs many tasks, and its only write may get lost.
+#[must_use]
+pub fn next_write<'a>(plan: &'a TaskPlan, finished: &[String]) -> Option<&'a PlannedTask> {
+    let open = |task: &&PlannedTask| task.status != TaskStatus::Complete && !finished.contains(&task.id);
+    let writes = |task: &&PlannedTask| codec::decode(&task.kind, &task.params).is_ok_and(|task| task.writes_volume());
+    plan.tasks.iter().filter(open).find(writes)
+}
+
+fn completed(plan: &TaskPlan, kind: &str) -> bool {
+    plan.tasks.iter().any(|task| task.kind == kind && task.status == TaskStatus::Complete)
+}
+
+/// Somebody deleted the StatefulSet that the plan had applied.
+fn statefulset_lost_under(plan: &TaskPlan, seen: &Observed) -> Option<String> {
+    let lost = completed(plan, "apply-statefulset") && seen.statefulset == Presence::Missing;
+    lost.then(|| "the StatefulSet was deleted".to_owned())
 }
 
 fn decide_failed(node: &ValidNode, status: &SeiNodeStatus, plan: &TaskPlan, seen: &Observed, now: Time) -> Decision {
@@ -188,15 +205,11 @@ fn data_loss_token(node: &ValidNode, status: &SeiNodeStatus) -> String {
 /// An init plan for a node in this state: what an earlier plan did for good is not done twice.
 fn init(status: &SeiNodeStatus, earlier: Option<&TaskPlan>, seen: &Observed) -> PlanKind {
     let state_sync_done = status.state_sync_configured == Some(true)
-        || earlier.is_some_and(|plan| state_sync_done_in(plan, seen.in_flight));
+        || earlier.is_some_and(|plan| state_sync_done_in(plan, &seen.finished));
     PlanKind::Init { state_sync_done, roll: seen.statefulset == Presence::Present || seen.pod.is_some() }
 }
 
-fn state_sync_done_in(plan: &TaskPlan, in_flight: TaskProbe) -> bool {
-    let current = plan.tasks.iter().position(|task| task.status != TaskStatus::Complete);
-    plan.tasks.iter().enumerate().any(|(index, task)| {
-        let finished =
-            task.status == TaskStatus::Complete || (Some(index) == current && in_flight == TaskProbe::Completed);
-        task.kind == "configure-state-sync" && finished
-    })
+fn state_sync_done_in(plan: &TaskPlan, finished: &[String]) -> bool {
+    let done = |task: &PlannedTask| task.status == TaskStatus::Complete || finished.contains(&task.id);
+    plan.tasks.iter().any(|task| task.kind == "configure-state-sync" && done(task))
 }

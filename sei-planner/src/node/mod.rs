@@ -13,7 +13,7 @@ mod validate;
 
 pub use announce::{Event, announce};
 pub use build::{PlanKind, PlanRequest, build};
-pub use decide::{Decision, Wait, decide};
+pub use decide::{Decision, Wait, decide, next_write};
 pub use drift::drift;
 pub use observed::{Observed, PodFacts, Presence, SidecarHealth, TaskProbe, container_image, controller_uid};
 pub use plan::{NodePlan, PlanOutcome, draft, plan_node, render_node};

@@ -17,7 +17,11 @@ pub struct Observed {
     pub peers: Vec<String>,
     /// What the sidecar answered, if it was asked.
     pub sidecar: SidecarHealth,
-    /// What the sidecar says of the plan's current task; asked only when the spec changed under it.
+    /// Ids of tasks that the sidecar completed and the plan in status does not know of: the write got lost. Asked only
+    /// when the plan is about to be replaced.
+    pub finished: Vec<String>,
+    /// What the sidecar says of the first task that is to write the data volume and is complete neither in the plan nor
+    /// in the sidecar; asked when [`Self::finished`] is.
     pub in_flight: TaskProbe,
 }
 
@@ -55,8 +59,6 @@ pub enum TaskProbe {
     NotAsked,
     /// It does not know the task, or the task failed: nothing runs.
     Idle,
-    /// The task is completed.
-    Completed,
     /// The task runs and cannot be cancelled.
     Running,
     /// It gave no answer.
@@ -80,6 +82,8 @@ pub struct PodFacts {
     pub seid_running: bool,
     /// Whether the sidecar container runs.
     pub sidecar_running: bool,
+    /// Port the sidecar listens on; absent when the pod has none.
+    pub sidecar_port: Option<i32>,
     /// Restarts of the sidecar container.
     pub sidecar_restarts: i64,
     /// Whether the pod is Ready.
@@ -105,6 +109,7 @@ impl PodFacts {
             deleting: pod["metadata"]["deletionTimestamp"].is_string(),
             seid_running: running("seid"),
             sidecar_running: running("sei-sidecar"),
+            sidecar_port: sidecar_port(&pod["spec"]),
             sidecar_restarts: container("sei-sidecar").and_then(|c| c["restartCount"].as_i64()).unwrap_or_default(),
             ready: array(&status["conditions"]).any(|c| c["type"] == "Ready" && c["status"] == "True"),
             waiting: statuses().find_map(|c| {
@@ -126,6 +131,13 @@ pub fn controller_uid(object: &Value) -> Option<String> {
 #[must_use]
 pub fn container_image(pod_spec: &Value) -> Option<String> {
     array(&pod_spec["containers"]).find(|c| c["name"] == "seid")?["image"].as_str().map(str::to_owned)
+}
+
+/// First port of the container `sei-sidecar` of a pod spec.
+fn sidecar_port(pod_spec: &Value) -> Option<i32> {
+    let sidecar = array(&pod_spec["initContainers"]).find(|c| c["name"] == "sei-sidecar")?;
+    let port = array(&sidecar["ports"]).find_map(|port| port["containerPort"].as_i64())?;
+    i32::try_from(port).ok()
 }
 
 fn array(value: &Value) -> impl Iterator<Item = &Value> {

@@ -55,6 +55,10 @@ pub fn plan_node(node: &SeiNode, platform: &Platform, seen: &Observed, now: Time
             NodePlan::of(draft(&valid, status, seen, &decision, fresh_plan_id), why.clone())
         }
         Decision::Continue => NodePlan::of(status.plan.clone(), vec!["the plan in status goes on".to_owned()]),
+        Decision::RestoreService => NodePlan::of(
+            status.plan.clone(),
+            vec!["the Service was deleted; the plan in status applies it again".into()],
+        ),
         Decision::Wait(wait) => NodePlan::empty(PlanOutcome::Waiting, vec![wait.to_string()], Vec::new()),
         Decision::Idle => NodePlan::empty(PlanOutcome::None, Vec::new(), Vec::new()),
     }
@@ -71,7 +75,7 @@ pub fn draft(
 ) -> Option<TaskPlan> {
     let kind = match decision {
         Decision::Start(kind, _) | Decision::Supersede(kind, _) => kind,
-        Decision::Continue | Decision::Wait(_) | Decision::Idle => return None,
+        Decision::Continue | Decision::RestoreService | Decision::Wait(_) | Decision::Idle => return None,
     };
     let failed = status.plan.as_ref().filter(|plan| plan.phase == PlanPhase::Failed);
     let same_spec = failed.filter(|plan| plan.target_generation == Some(node.generation));

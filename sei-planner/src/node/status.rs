@@ -158,7 +158,7 @@ impl Projection {
             Decision::Start(kind, why) | Decision::Supersede(kind, why) => self.started(kind, why),
             Decision::Wait(Wait::ForSidecar { task }) => self.wait_for_sidecar(task),
             Decision::Wait(Wait::DataVolumeLost { token }) => self.ask(node, token),
-            Decision::Wait(Wait::AfterFailure(_)) | Decision::Continue | Decision::Idle => {}
+            Decision::Wait(Wait::AfterFailure(_)) | Decision::Continue | Decision::RestoreService | Decision::Idle => {}
         }
     }
 

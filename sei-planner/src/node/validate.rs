@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use k8s_openapi::api::core::v1::ResourceRequirements;
 
+use super::observed::PodFacts;
 use super::problem::{Problem, Refusal};
 use crate::api::conditions::{FEATURE_NOT_AVAILABLE, INVALID_SPEC, ISSUER_NOT_ALLOWED};
 use crate::api::{
@@ -58,10 +59,12 @@ pub struct ValidNode {
 }
 
 impl ValidNode {
-    /// Where the node's sidecar is reached, without a trailing slash.
+    /// Where the node's sidecar is reached, without a trailing slash: on the port that its pod has, which an edit changes
+    /// only with the next pod.
     #[must_use]
-    pub fn sidecar_url(&self) -> String {
-        format!("http://{}:{}", self.key.pod_host(), self.sidecar_port)
+    pub fn sidecar_url(&self, pod: Option<&PodFacts>) -> String {
+        let port = pod.and_then(|pod| pod.sidecar_port).unwrap_or(self.sidecar_port);
+        format!("http://{}:{port}", self.key.pod_host())
     }
 }
 

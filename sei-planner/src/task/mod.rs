@@ -210,6 +210,27 @@ impl Task {
         }
     }
 
+    /// Whether the sidecar writes the data volume for it, so that no other task may run beside it.
+    #[must_use]
+    pub fn writes_volume(&self) -> bool {
+        match self {
+            Self::SnapshotRestore(_)
+            | Self::ConfigureGenesis
+            | Self::ConfigApply(_)
+            | Self::DiscoverPeers(_)
+            | Self::ConfigureStateSync(_)
+            | Self::ConfigValidate => true,
+            // The upload only reads, and never ends; opening the gate changes nothing on disk.
+            Self::SnapshotUpload
+            | Self::MarkReady
+            | Self::EnsureDataPvc(_)
+            | Self::ApplyStatefulSet(_)
+            | Self::ApplyService(_)
+            | Self::ReplacePod(_)
+            | Self::ObserveImage(_) => false,
+        }
+    }
+
     /// Whether the task may restart the node's pod.
     #[must_use]
     pub fn is_disruptive(&self) -> bool {

@@ -81,9 +81,14 @@ pub(super) fn not_running_yet<C: Cluster, S: Sidecar, K: Clock>(
     world: &World<C, S, K>,
     node: &ValidNode,
 ) -> Option<Outcome> {
-    let pod = world.cluster.cached(&pod_id(node)).map(|pod| PodFacts::of(&pod));
+    let pod = watched(world, node);
     let running = pod.as_ref().is_some_and(|pod| pod.seid_running);
     (!running).then(|| pod_to_run(node, pod.as_ref()))
+}
+
+/// The node's pod as the watch shows it.
+pub(super) fn watched<C: Cluster, S: Sidecar, K: Clock>(world: &World<C, S, K>, node: &ValidNode) -> Option<PodFacts> {
+    world.cluster.cached(&pod_id(node)).map(|pod| PodFacts::of(&pod))
 }
 
 /// The node's pod against the template that was applied last. Both are live reads: they follow writes of the same plan.

@@ -14,6 +14,11 @@ const POLL_SECONDS: i64 = 5;
 /// Error of a task that the sidecar's own shutdown ended; not the task's fault, so it is not counted.
 const INTERRUPTED: &str = "context canceled";
 
+/// Where the sidecar of the pod that the watch shows is reached.
+fn current_url<C: Cluster, S: Sidecar, K: Clock>(world: &World<C, S, K>, node: &ValidNode) -> String {
+    node.sidecar_url(pod::watched(world, node).as_ref())
+}
+
 /// Runs a task to its end, or says how far it got.
 pub(super) async fn run<C: Cluster, S: Sidecar, K: Clock>(
     world: &World<C, S, K>,
@@ -34,9 +39,10 @@ pub(super) async fn run<C: Cluster, S: Sidecar, K: Clock>(
     {
         return Outcome::Done(Vec::new());
     }
-    match ask_then_submit(world, node, planned, task).await {
+    let url = current_url(world, node);
+    match ask_then_submit(world, &url, planned, task).await {
         Ok(report) => judge(planned, task, &report),
-        Err(error) => of_sidecar_error(node, planned, error),
+        Err(error) => of_sidecar_error(&url, planned, error),
     }
 }
 
@@ -49,10 +55,11 @@ pub(super) async fn mark_ready<C: Cluster, S: Sidecar, K: Clock>(
 ) -> Result<Outcome, ClusterError> {
     let posted = run(world, node, plan, index, &Task::MarkReady).await;
     let Outcome::Done(_) = posted else { return Ok(posted) };
-    match world.sidecar.healthz(&node.sidecar_url()).await {
+    let url = current_url(world, node);
+    match world.sidecar.healthz(&url).await {
         Ok(true) => {}
         Ok(false) => return Ok(lost_ground("the sidecar restarted after mark-ready; a new mark-ready is needed")),
-        Err(error) => return Ok(of_sidecar_error(node, &plan.tasks[index], error)),
+        Err(error) => return Ok(of_sidecar_error(&url, &plan.tasks[index], error)),
     }
     let seen = if brings_up(plan) { pod::running_image(world, node).await? } else { Outcome::Done(Vec::new()) };
     Ok(match seen {
@@ -76,18 +83,17 @@ fn brings_up(plan: &TaskPlan) -> bool {
 
 async fn ask_then_submit<C: Cluster, S: Sidecar, K: Clock>(
     world: &World<C, S, K>,
-    node: &ValidNode,
+    url: &str,
     planned: &PlannedTask,
     task: &Task,
 ) -> Result<Option<TaskReport>, SidecarError> {
-    let url = node.sidecar_url();
-    let known = world.sidecar.task(&url, &planned.id).await?;
+    let known = world.sidecar.task(url, &planned.id).await?;
     if known.as_ref().is_some_and(|report| !may_run_again(planned, report)) {
         return Ok(known);
     }
     let request = TaskRequest { id: planned.id.clone(), kind: task.kind(), params: codec::posted_params(task) };
-    world.sidecar.submit(&url, &request).await?;
-    world.sidecar.task(&url, &planned.id).await
+    world.sidecar.submit(url, &request).await?;
+    world.sidecar.task(url, &planned.id).await
 }
 
 /// A failed id is posted again when its failure was counted and stored before, or was no failure of the task's own.
@@ -133,12 +139,12 @@ fn judge(planned: &PlannedTask, task: &Task, report: &Option<TaskReport>) -> Out
     }
 }
 
-fn of_sidecar_error(node: &ValidNode, planned: &PlannedTask, error: SidecarError) -> Outcome {
+fn of_sidecar_error(url: &str, planned: &PlannedTask, error: SidecarError) -> Outcome {
     match error {
         SidecarError::Refused(why) => terminal(format!("sidecar rejected {} task: {why}", planned.kind)),
-        SidecarError::Unreachable(why) => retry(&format!("the sidecar at {} to answer", node.sidecar_url()), &why),
+        SidecarError::Unreachable(why) => retry(&format!("the sidecar at {url} to answer"), &why),
         SidecarError::Unexpected { .. } => {
-            retry(&format!("an answer of the sidecar at {} that makes sense", node.sidecar_url()), &error.to_string())
+            retry(&format!("an answer of the sidecar at {url} that makes sense"), &error.to_string())
         }
     }
 }

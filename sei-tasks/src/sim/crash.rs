@@ -79,6 +79,11 @@ impl Process {
         self.faults.insert(call, fault);
     }
 
+    /// Takes back all faults to come.
+    pub(super) fn forget_faults(&mut self) {
+        self.faults.clear();
+    }
+
     /// A fresh process.
     pub(super) fn restart(&mut self) {
         self.epoch += 1;

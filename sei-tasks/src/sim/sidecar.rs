@@ -205,10 +205,11 @@ pub(super) fn finish(state: &mut State, pod: &str, process: u64, id: &str, run: 
 }
 
 /// What seid starts with.
-pub(super) fn seid_start(state: &State, node: &NodeKey, disk: &str, image: &str) -> SeidStart {
-    let disk = state.sidecars.disks.get(disk).cloned().unwrap_or_default();
+pub(super) fn seid_start(state: &State, node: &NodeKey, volume: &str, image: &str) -> SeidStart {
+    let disk = state.sidecars.disks.get(volume).cloned().unwrap_or_default();
     SeidStart {
         node: node.clone(),
+        volume: volume.to_owned(),
         image: image.to_owned(),
         mode: disk.config.mode,
         overrides: disk.config.overrides,

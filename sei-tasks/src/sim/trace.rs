@@ -117,6 +117,8 @@ impl Verb {
 pub struct SeidStart {
     /// The node.
     pub node: NodeKey,
+    /// Uid of the claim with its data.
+    pub volume: String,
     /// Image of the container.
     pub image: String,
     /// Mode of the configuration, absent when none was applied.

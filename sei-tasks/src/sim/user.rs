@@ -152,6 +152,18 @@ impl Sim {
         self.with(|state| state.process.plan_fault(call, fault));
     }
 
+    /// Takes back everything that was to go wrong: faults at later calls, failures of tasks, silent sidecars, images
+    /// that cannot be pulled, and the pause of the kubelet.
+    pub fn calm_down(&self) {
+        self.act("nothing goes wrong from now on".to_owned(), |state| {
+            state.process.forget_faults();
+            state.sidecars.failures.clear();
+            state.sidecars.silent_until.clear();
+            state.options.broken_images.clear();
+            kubelet::pause(state, false);
+        });
+    }
+
     /// The configuration on a node's data volume; absent when there is no such volume.
     #[must_use]
     pub fn seid_config(&self, key: &NodeKey) -> Option<SeidConfig> {

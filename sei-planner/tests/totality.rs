@@ -1,0 +1,343 @@
+//! The planner answers everything (C5): any spec, any status that the schema lets through (also plans that nobody ever
+//! built), any facts. It never panics, says the same thing twice, and keeps the promises of plans and tasks.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+
+use proptest::prelude::*;
+use proptest::sample::{Index, select};
+use sei_planner::api::{PlanPhase, SeiNode, SeiNodeStatus, TaskPlan, TaskStatus, Time};
+use sei_planner::node::{
+    NodePlan, Observed, PlanOutcome, PodFacts, Presence, Ran, SidecarHealth, Stamp, TaskProbe, decide, draft,
+    plan_node, project_status, validate,
+};
+use sei_planner::platform::Platform;
+use sei_planner::step::{Failure, Outcome, Step, Waiting, settle, step};
+use sei_planner::task::task_id;
+use serde_json::{Value, json};
+
+const CASES: u32 = 10_000;
+const FRESH: &str = "00000000-0000-4000-8000-000000000000";
+const TASKS: [&str; 16] = [
+    "ensure-data-pvc",
+    "apply-statefulset",
+    "apply-service",
+    "replace-pod",
+    "observe-image",
+    "snapshot-restore",
+    "configure-genesis",
+    "config-apply",
+    "discover-peers",
+    "configure-state-sync",
+    "config-validate",
+    "snapshot-upload",
+    "mark-ready",
+    "await-nodes-running",
+    "Mark-Ready",
+    "",
+];
+
+/// One of these JSON values.
+fn one_of<const N: usize>(values: [Value; N]) -> impl Strategy<Value = Value> {
+    select(values.to_vec())
+}
+
+fn time() -> impl Strategy<Value = Value> {
+    one_of([
+        json!(null),
+        json!("2025-12-31T23:00:00Z"),
+        json!("2026-01-01T00:00:00Z"),
+        json!("2026-01-01T00:05:00Z"),
+        json!("9999-12-30T22:00:00Z"),
+        json!("0000-01-01T00:00:00Z"),
+    ])
+}
+
+fn number() -> impl Strategy<Value = Value> {
+    one_of([json!(null), json!(0), json!(1), json!(3), json!(-1), json!(i32::MAX), json!(i32::MIN)])
+}
+
+fn params() -> impl Strategy<Value = Value> {
+    one_of([
+        json!(null),
+        json!({}),
+        json!([]),
+        json!("text"),
+        json!(5),
+        json!({"nodeName": "rpc-0", "namespace": "sei", "podUID": "pod-1", "image": "seid:v1"}),
+        json!({"nodeName": 1}),
+        json!({"NODENAME": "a", "nodename": "b"}),
+        json!({"TargetHeight": -1}),
+        json!({"Sources": [{"type": "static", "addresses": []}, {"type": "odd"}]}),
+        json!({"Sources": [{"type": "ec2Tags", "region": "x", "tags": {"a": "b"}}]}),
+        json!({"mode": "full", "overrides": {"a": "b"}, "incremental": true}),
+    ])
+}
+
+fn source() -> impl Strategy<Value = Value> {
+    one_of([
+        json!({}),
+        json!({"snapshot": {"stateSync": {}}}),
+        json!({"snapshot": {"s3": {"targetHeight": 5}, "trustPeriod": "1h"}}),
+        json!({"snapshot": {"s3": {"targetHeight": -5}}}),
+        json!({"snapshot": {}}),
+        json!({"snapshot": {"stateSync": {}}, "snapshotGeneration": {"tendermint": {"keepRecent": 5, "publish": {}}}}),
+        json!({"snapshotGeneration": {"tendermint": {"keepRecent": 0}}}),
+        json!(null),
+    ])
+}
+
+fn spec() -> impl Strategy<Value = Value> {
+    let peer = one_of([
+        json!({"static": {"addresses": ["a@b:1"]}}),
+        json!({"ec2Tags": {"region": "eu", "tags": {}}}),
+        json!({"label": {"selector": {"a": "b"}}}),
+        json!({}),
+    ]);
+    let rest = one_of([
+        json!({}),
+        json!({"overrides": {"evm.http_port": "1"}}),
+        json!({"overrides": {"unknown": ""}}),
+        json!({"sidecar": {"port": 70000}}),
+        json!({"sidecar": {"image": "", "port": 1}}),
+        json!({"dataVolume": {"import": {"pvcName": "mine"}}}),
+        json!({"archive": {}}),
+        json!({"podLabels": {"sei.io/node": "other"}}),
+    ]);
+    let image = one_of([json!("seid:v1"), json!("seid:v2"), json!("")]);
+    (source(), prop::collection::vec(peer, 0..3), rest, image).prop_map(|(full_node, peers, rest, image)| {
+        let mut spec = json!({"chainId": "pacific-1", "image": image, "peers": peers});
+        if !full_node.is_null() {
+            spec["fullNode"] = full_node;
+        }
+        for (key, value) in rest.as_object().unwrap() {
+            spec[key] = value.clone();
+        }
+        spec
+    })
+}
+
+fn task() -> impl Strategy<Value = Value> {
+    let status = one_of([json!("Pending"), json!("Running"), json!("Complete"), json!("Failed")]);
+    (select(&TASKS[..]), 0..6_u8, status, params(), number(), number(), time(), time()).prop_map(
+        |(kind, id, status, params, max, count, not_before, submitted)| {
+            without_nulls(json!({
+                "type": kind, "id": format!("t{id}"), "status": status, "params": params, "maxRetries": max,
+                "retryCount": count, "notBefore": not_before, "submittedAt": submitted,
+            }))
+        },
+    )
+}
+
+fn plan() -> impl Strategy<Value = Value> {
+    let phase = one_of([json!("Active"), json!("Complete"), json!("Failed")]);
+    let kind =
+        one_of([json!(null), json!("Init"), json!("Update"), json!("MarkReady"), json!("Repair"), json!("Genesis")]);
+    let node_phase = one_of([json!(null), json!("Running"), json!("Failed")]);
+    let tasks = prop::collection::vec(task(), 0..8);
+    (phase, kind, tasks, node_phase, number(), number(), time()).prop_map(
+        |(phase, kind, tasks, ends, failures, generation, retry_at)| {
+            without_nulls(json!({
+                "id": "stored", "phase": phase, "kind": kind, "tasks": tasks, "targetPhase": ends,
+                "failedPhase": ends, "failures": failures, "targetGeneration": generation, "retryAt": retry_at,
+            }))
+        },
+    )
+}
+
+fn status() -> impl Strategy<Value = Value> {
+    let phase = one_of([json!(null), json!("Pending"), json!("Initializing"), json!("Running"), json!("Failed")]);
+    let image = one_of([json!(null), json!("seid:v1")]);
+    let synced = one_of([json!(null), json!(true), json!(false)]);
+    (phase, image, synced, prop::option::weighted(0.9, plan())).prop_map(|(phase, image, synced, plan)| {
+        without_nulls(json!({"phase": phase, "currentImage": image, "stateSyncConfigured": synced, "plan": plan}))
+    })
+}
+
+fn node() -> impl Strategy<Value = SeiNode> {
+    let annotations =
+        one_of([json!({}), json!({"sei.io/retry": "1"}), json!({"sei.io/acknowledge": "wrong", "sei.io/retry": ""})]);
+    (spec(), prop::option::weighted(0.9, status()), number(), annotations).prop_map(
+        |(spec, status, generation, annotations)| {
+            let metadata = without_nulls(json!({
+                "name": "rpc-0", "namespace": "sei", "uid": "7d1f", "generation": generation,
+                "annotations": annotations,
+            }));
+            let node = without_nulls(json!({
+                "apiVersion": "sei.io/v1alpha1", "kind": "SeiNode", "metadata": metadata, "spec": spec,
+                "status": status,
+            }));
+            serde_json::from_value(node).unwrap()
+        },
+    )
+}
+
+fn without_nulls(mut object: Value) -> Value {
+    object.as_object_mut().unwrap().retain(|_, value| !value.is_null());
+    object
+}
+
+fn seen() -> impl Strategy<Value = Observed> {
+    let presence = || select(vec![Presence::Unknown, Presence::Present, Presence::Missing]);
+    let sidecar = select(vec![
+        SidecarHealth::NotAsked,
+        SidecarHealth::Ready,
+        SidecarHealth::NotReady,
+        SidecarHealth::Unreachable("refused".to_owned()),
+    ]);
+    let probe = select(vec![TaskProbe::NotAsked, TaskProbe::Idle, TaskProbe::Running, TaskProbe::Unreachable]);
+    let pod = one_of([
+        json!(null),
+        json!({}),
+        json!([]),
+        json!({"metadata": {"uid": "pod-1"}, "status": {"initContainerStatuses": [
+            {"name": "sei-sidecar", "restartCount": -1, "state": {"running": {}}},
+        ]}}),
+        json!({"metadata": {"uid": 7}, "spec": {"initContainers": [
+            {"name": "sei-sidecar", "ports": [{"containerPort": 99_999_999_999_i64}]},
+        ]}, "status": {"containerStatuses": {}}}),
+    ]);
+    let finished = prop::collection::vec((0..6_u8).prop_map(|id| format!("t{id}")), 0..3);
+    let peers = select(vec![Vec::new(), vec!["b".to_owned(), "a".to_owned()]]);
+    (presence(), presence(), presence(), pod, peers, sidecar, probe, finished).prop_map(
+        |(statefulset, service, data_volume, pod, peers, sidecar, in_flight, finished)| Observed {
+            statefulset,
+            service,
+            data_volume,
+            pod: (!pod.is_null()).then(|| PodFacts::of(&pod)),
+            peers,
+            sidecar,
+            finished,
+            in_flight,
+        },
+    )
+}
+
+fn outcome() -> impl Strategy<Value = Outcome> {
+    let why = "it is so".to_owned();
+    let waiting = |submitted| {
+        let waiting = Waiting { on: "better days".to_owned(), look_again_seconds: 5, submitted };
+        Outcome::Waiting(waiting)
+    };
+    let retry = Failure::Retry { after_seconds: 5, on: "an answer".to_owned(), why: why.clone() };
+    prop_oneof![
+        6 => Just(Outcome::Done(vec![Stamp::SidecarReady])),
+        2 => Just(waiting(true)),
+        1 => Just(waiting(false)),
+        1 => Just(Outcome::Failed(retry)),
+        3 => Just(Outcome::Failed(Failure::Run { why: why.clone() })),
+        1 => Just(Outcome::Failed(Failure::Terminal { why: why.clone() })),
+        1 => Just(Outcome::Failed(Failure::LostGround { why })),
+    ]
+}
+
+fn now() -> Time {
+    serde_json::from_value(json!("2026-01-01T00:00:00Z")).unwrap()
+}
+
+fn answer(node: &SeiNode, seen: &Observed) -> NodePlan {
+    plan_node(node, &Platform::demo(), seen, now(), FRESH)
+}
+
+/// A plan that was just built.
+fn is_sound(plan: &TaskPlan) {
+    assert_eq!((plan.id.as_str(), plan.phase), (FRESH, PlanPhase::Active));
+    assert!(!plan.tasks.is_empty());
+    for (index, task) in plan.tasks.iter().enumerate() {
+        assert_eq!(task.id, task_id(FRESH, &task.kind, index));
+        assert_eq!((task.status, task.retry_count), (TaskStatus::Pending, 0));
+        assert!(plan.tasks.iter().skip(index + 1).all(|other| other.id != task.id));
+    }
+}
+
+/// Lets a plan run on these outcomes; `check` sees it before and after each of them.
+fn run(plan: &mut TaskPlan, outcomes: &[Outcome], check: impl Fn(&TaskPlan, &TaskPlan)) {
+    let mut now = now();
+    for outcome in outcomes {
+        let before = plan.clone();
+        let look_at = match step(plan, now) {
+            Step::Finished => break,
+            Step::WaitUntil(at) => Some(at),
+            Step::Unreadable { index, why } => settle(plan, index, &Outcome::Failed(Failure::Terminal { why }), now),
+            Step::Run { index, .. } => settle(plan, index, outcome, now),
+        };
+        now = look_at.map_or(now, |at| at.max(now));
+        check(&before, plan);
+    }
+}
+
+fn keeps_what_is_complete(before: &TaskPlan, after: &TaskPlan) {
+    for (old, new) in before.tasks.iter().zip(&after.tasks) {
+        assert!(old.status != TaskStatus::Complete || old == new, "{old:?} became {new:?}");
+        assert_eq!((&old.id, &old.kind, &old.params), (&new.id, &new.kind, &new.params));
+    }
+}
+
+fn keeps_the_books(before: &TaskPlan, after: &TaskPlan) {
+    keeps_what_is_complete(before, after);
+    assert!(after.tasks.iter().all(|task| (0..=task.max_retries).contains(&task.retry_count)));
+    let complete = after.tasks.iter().all(|task| task.status == TaskStatus::Complete);
+    let failed = after.tasks.iter().find(|task| task.status == TaskStatus::Failed);
+    let phase = match (complete, failed) {
+        (true, _) => PlanPhase::Complete,
+        (false, Some(_)) => PlanPhase::Failed,
+        (false, None) => PlanPhase::Active,
+    };
+    assert_eq!(after.phase, phase);
+    let detail = after.failed_task_detail.as_ref().map(|detail| detail.id.as_str());
+    assert_eq!(detail, failed.map(|task| task.id.as_str()));
+    assert_eq!(after.retry_at.is_some(), failed.is_some());
+}
+
+/// The status that follows, as a reconcile would store it.
+fn next_status(node: &SeiNode, seen: &Observed) -> SeiNodeStatus {
+    let old = node.status.clone().unwrap_or_default();
+    let generation = node.metadata.generation.unwrap_or_default();
+    match validate(node, &Platform::demo()) {
+        Err(refusal) => project_status(&old, &Ran::Refused(&refusal), seen, generation, now()),
+        Ok(valid) => {
+            let decision = decide(&valid, &old, seen, now());
+            let plan = draft(&valid, &old, seen, &decision, FRESH);
+            let ran = Ran::Decided { node: &valid, decision: &decision, plan: plan.as_ref(), stamps: &[] };
+            project_status(&old, &ran, seen, generation, now())
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: CASES, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn every_node_gets_an_answer(
+        node in node(),
+        seen in seen(),
+        outcomes in prop::collection::vec(outcome(), 0..30),
+        deleted in any::<Index>(),
+    ) {
+        let told = answer(&node, &seen);
+        prop_assert_eq!(&told, &answer(&node, &seen), "the same question, another answer");
+        prop_assert_eq!(told.outcome == PlanOutcome::Refused, !told.problems.is_empty());
+        prop_assert_eq!(next_status(&node, &seen), next_status(&node, &seen));
+
+        let stored = node.status.as_ref().and_then(|status| status.plan.clone());
+        let built = told.plan.filter(|plan| plan.id == FRESH);
+        if let (Some(_), Some(stored)) = (&built, &stored) {
+            let same = stored.target_generation.is_none_or(|target| Some(target) == node.metadata.generation);
+            let lost = [seen.statefulset, seen.service, seen.data_volume].contains(&Presence::Missing);
+            let may_go = stored.phase != PlanPhase::Active || !same || lost;
+            prop_assert!(may_go, "an active plan of this very spec was replaced");
+        }
+        if let Some(mut plan) = built {
+            is_sound(&plan);
+            run(&mut plan, &outcomes, keeps_the_books);
+        }
+        if let Some(mut plan) = stored {
+            run(&mut plan, &outcomes, keeps_what_is_complete);
+            // A child that goes at any moment confuses nobody.
+            if !plan.tasks.is_empty() {
+                let index = deleted.index(plan.tasks.len());
+                plan.tasks.remove(index);
+                run(&mut plan, &outcomes, keeps_what_is_complete);
+            }
+        }
+    }
+}

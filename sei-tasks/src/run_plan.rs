@@ -1,0 +1,82 @@
+//! Runs a stored plan: task after task, as far as it goes in one look.
+
+use sei_planner::api::{SeiNodeStatus, TaskPlan, Time};
+use sei_planner::node::{Decision, Stamp, ValidNode};
+use sei_planner::step::{Failure, Outcome, Step, close, settle, step};
+use sei_planner::task::Task;
+
+use crate::execute::{execute, stamps_of_failure};
+use crate::world::{Clock, Cluster, Sidecar, World};
+
+/// Seconds until a Service that could not be restored is tried again.
+const RESTORE_SECONDS: i64 = 5;
+
+/// What became of the plan in this reconcile.
+pub(crate) struct Progress {
+    pub(crate) plan: Option<TaskPlan>,
+    pub(crate) stamps: Vec<Stamp>,
+    pub(crate) look_at: Option<Time>,
+}
+
+impl Progress {
+    fn nothing() -> Self {
+        Self { plan: None, stamps: Vec::new(), look_at: None }
+    }
+
+    /// A new plan is stored before anything of it happens (S8).
+    pub(crate) fn stored_first(plan: TaskPlan, now: Time) -> Self {
+        Self { plan: Some(plan), stamps: Vec::new(), look_at: Some(now) }
+    }
+}
+
+/// Runs task after task as long as they complete at once.
+pub(crate) async fn run_until_it_waits<C: Cluster, S: Sidecar, K: Clock>(
+    world: &World<C, S, K>,
+    node: &ValidNode,
+    old: &SeiNodeStatus,
+    decision: &Decision,
+) -> Progress {
+    let (Decision::Continue, Some(mut plan)) = (decision, old.plan.clone()) else {
+        return Progress::nothing();
+    };
+    let mut stamps = Vec::new();
+    close(&mut plan);
+    let look_at = loop {
+        let (index, outcome) = match step(&plan, world.clock.now()) {
+            Step::Finished => break None,
+            Step::WaitUntil(at) => break Some(at),
+            Step::Unreadable { index, why } => (index, Outcome::Failed(Failure::Terminal { why })),
+            Step::Run { index, task } => (index, execute(world, node, &plan, index, &task).await),
+        };
+        let look_at = settle(&mut plan, index, &outcome, world.clock.now());
+        match outcome {
+            Outcome::Done(seen) => stamps.extend(seen),
+            Outcome::Waiting(_) | Outcome::Failed(_) => {
+                stamps.extend(stamps_of_failure(node, &plan, index, &outcome));
+                break look_at;
+            }
+        }
+    };
+    Progress { plan: Some(plan), stamps, look_at }
+}
+
+/// Runs `apply-service` of the active plan again. Nothing is stored unless the API server will not have the Service: the
+/// plan's other tasks may run in the sidecar meanwhile, and their state must stay as it is.
+pub(crate) async fn restore_service<C: Cluster, S: Sidecar, K: Clock>(
+    world: &World<C, S, K>,
+    node: &ValidNode,
+    old: &SeiNodeStatus,
+) -> Progress {
+    let Some(mut plan) = old.plan.clone() else { return Progress::nothing() };
+    let Some(index) = plan.tasks.iter().position(|task| task.kind == "apply-service") else {
+        return Progress::nothing();
+    };
+    let now = world.clock.now();
+    let outcome = execute(world, node, &plan, index, &Task::ApplyService(node.key.clone())).await;
+    let look_at = match &outcome {
+        Outcome::Done(_) => Some(now),
+        Outcome::Failed(Failure::Terminal { .. }) => settle(&mut plan, index, &outcome, now),
+        Outcome::Waiting(_) | Outcome::Failed(_) => Some(now.plus_seconds(RESTORE_SECONDS)),
+    };
+    Progress { plan: Some(plan), stamps: Vec::new(), look_at }
+}

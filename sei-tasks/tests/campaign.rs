@@ -1,0 +1,458 @@
+//! Seeded random lives of a full node: everybody does their worst for a while, then the faults stop, and the node must
+//! converge, tell the truth and fall silent (L1, L2, L3, L5).
+//!
+//! `CAMPAIGN_SEEDS=17` runs one seed, `CAMPAIGN_SEEDS=1..5000` a range; without it a first few hundred seeds run, and
+//! always those that ever failed.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+
+use std::collections::BTreeSet;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use sei_planner::api::{ConditionStatus, NodePhase, PlanPhase, SeiNode, conditions};
+use sei_planner::names::NodeKey;
+use sei_planner::platform::Platform;
+use sei_tasks::sim::{Driver, Durations, Fault, Options, Point, SeiOperator, Sim};
+use sei_tasks::world::{Kind, ObjectId};
+use serde_json::{Value, json};
+
+/// Seeds that ever failed.
+const REGRESSIONS: [u64; 4] = [30, 138, 255, 382];
+/// Seeds that run when nobody asks for others.
+const DEFAULT_RUNS: u64 = 300;
+/// Virtual seconds in which a node converges once nothing goes wrong any more.
+const CALM_SECONDS: i64 = 4 * 3600;
+/// Virtual seconds in which a deleted node is gone.
+const GONE_SECONDS: i64 = 3600;
+/// Virtual seconds for the questions that a settled operator still asks.
+const REST_SECONDS: i64 = 700;
+/// Lines of the timeline that a failure shows.
+const LINES_SHOWN: usize = 40;
+/// Failures that are shown.
+const FAILURES_SHOWN: usize = 3;
+
+const IMAGES: [&str; 3] = ["registry.example/seid:v1", "registry.example/seid:v2", "registry.example/seid:v3"];
+const SIDECARS: [&str; 2] = ["registry.example/sidecar:v1", "registry.example/sidecar:v2"];
+const TASKS: [&str; 8] = [
+    "snapshot-restore",
+    "configure-genesis",
+    "config-apply",
+    "discover-peers",
+    "configure-state-sync",
+    "config-validate",
+    "snapshot-upload",
+    "mark-ready",
+];
+const FAULTS: [Fault; 5] =
+    [Fault::Crash(Point::Before), Fault::Crash(Point::After), Fault::LostRequest, Fault::LostAnswer, Fault::Conflict];
+
+/// splitmix64.
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    /// A number below `end`.
+    fn below(&mut self, end: u64) -> u64 {
+        self.next() % end
+    }
+
+    fn seconds(&mut self, end: u64) -> i64 {
+        i64::try_from(self.below(end)).unwrap()
+    }
+
+    /// True once in so many times.
+    fn once_in(&mut self, times: u64) -> bool {
+        self.below(times) == 0
+    }
+
+    fn pick<T: Copy>(&mut self, from: &[T]) -> T {
+        from[usize::try_from(self.below(from.len() as u64)).unwrap()]
+    }
+}
+
+fn options(random: &mut Random) -> Options {
+    let durations = match random.below(3) {
+        0 => Durations::fast(),
+        1 => Durations::realistic(),
+        _ => Durations { seconds: TASKS.map(|kind| (kind.to_owned(), random.seconds(40))).into() },
+    };
+    let mut options = Options { durations, watch_lag_seconds: random.seconds(6), ..Options::default() };
+    if random.once_in(2) {
+        options.delays.statefulset_seconds = 1 + random.seconds(10);
+        options.delays.terminate_seconds = random.seconds(60);
+        options.delays.pull_seconds = random.seconds(20);
+        options.delays.garbage_seconds = random.seconds(30);
+    }
+    options
+}
+
+/// `spec` of the node of a run.
+fn spec(random: &mut Random) -> Value {
+    let mut full_node = match random.below(3) {
+        0 => json!({}),
+        1 => json!({"snapshot": {"stateSync": {}}}),
+        _ => json!({"snapshot": {"s3": {"targetHeight": 100}}}),
+    };
+    if random.once_in(3) {
+        full_node["snapshotGeneration"] = json!({"tendermint": {"keepRecent": 5, "publish": {}}});
+    }
+    let sources = [
+        json!({"static": {"addresses": ["aa@peer.example:26656"]}}),
+        json!({"ec2Tags": {"region": "eu-central-1", "tags": {"chain": "pacific-1"}}}),
+        json!({"label": {"selector": {"role": "seed"}}}),
+    ];
+    let mut peers: Vec<Value> = sources.into_iter().filter(|_| random.once_in(2)).collect();
+    if peers.is_empty() && (full_node.get("snapshot").is_some() || random.once_in(2)) {
+        peers.push(json!({"static": {"addresses": ["bb@peer.example:26656"]}}));
+    }
+    json!({"chainId": "pacific-1", "image": random.pick(&IMAGES), "fullNode": full_node, "peers": peers})
+}
+
+fn manifest(name: &str, spec: &Value) -> Value {
+    json!({
+        "apiVersion": "sei.io/v1alpha1", "kind": "SeiNode",
+        "metadata": {"namespace": "nodes", "name": name, "labels": {"role": if name == "seed" { "seed" } else { "rpc" }}},
+        "spec": spec,
+    })
+}
+
+fn id(kind: Kind, name: &str) -> ObjectId {
+    ObjectId::new(kind, "nodes", name)
+}
+
+struct Campaign {
+    random: Random,
+    driver: Driver<SeiOperator>,
+    key: NodeKey,
+    spec: Value,
+    /// What was done, for people.
+    done: Vec<String>,
+    retries: u32,
+}
+
+impl Campaign {
+    fn of(seed: u64) -> Self {
+        let mut random = Random(seed);
+        let sim = Sim::new(options(&mut random));
+        let driver = sim.drive(SeiOperator { platform: Platform::demo() });
+        let spec = spec(&mut random);
+        Self { random, driver, key: NodeKey::new("nodes", "rpc-0"), spec, done: Vec::new(), retries: 0 }
+    }
+
+    fn sim(&self) -> Sim {
+        self.driver.sim().clone()
+    }
+
+    fn node(&self) -> Option<SeiNode> {
+        self.sim().sei_node(&self.key)
+    }
+
+    fn note(&mut self, what: impl Into<String>) {
+        let line = format!("{:>6} s  {}", self.sim().elapsed_seconds(), what.into());
+        self.done.push(line);
+    }
+
+    fn run_for(&mut self, seconds: i64) -> Result<(), String> {
+        self.driver.run_for(seconds).map_err(|stopped| stopped.why)
+    }
+
+    fn live(&mut self) -> Result<(), String> {
+        self.neighbour()?;
+        self.create();
+        for _ in 0..2 + self.random.below(20) {
+            let seconds = match self.random.below(4) {
+                0 => 0,
+                1 => self.random.seconds(10),
+                2 => self.random.seconds(120),
+                _ => self.random.seconds(2000),
+            };
+            self.run_for(seconds)?;
+            self.act();
+        }
+        self.calm_down()?;
+        self.converge()?;
+        self.rest()
+    }
+
+    /// Nodes with label peers need somebody to peer with.
+    fn neighbour(&mut self) -> Result<(), String> {
+        if !self.spec.to_string().contains("selector") {
+            return Ok(());
+        }
+        let spec = json!({"chainId": "pacific-1", "image": IMAGES[0], "fullNode": {}});
+        self.sim().user_apply(manifest("seed", &spec)).unwrap();
+        self.run_for(120)
+    }
+
+    fn create(&mut self) {
+        if self.random.once_in(4) {
+            self.spec["dataVolume"] = json!({"retainOnDelete": self.random.once_in(2)});
+        }
+        self.note(format!("create {}", self.spec));
+        self.sim().user_apply(manifest("rpc-0", &self.spec)).unwrap();
+    }
+
+    /// What was deleted comes back, on a fresh claim: one that was kept would have to be imported.
+    fn create_again(&mut self) {
+        if self.node().is_none() {
+            self.sim().user_delete(&id(Kind::PersistentVolumeClaim, "data-rpc-0"));
+            self.create();
+        }
+    }
+
+    fn edit(&mut self, field: &str, value: Value) {
+        self.note(format!("{field} = {value}"));
+        self.sim().user_edit(&self.key, |spec| spec[field] = value);
+    }
+
+    fn delete(&mut self, kind: Kind, name: &str) {
+        self.note(format!("delete {kind:?} {name}"));
+        self.sim().user_delete(&id(kind, name));
+    }
+
+    fn act(&mut self) {
+        match self.random.below(27) {
+            0..=4 => {
+                let image = self.random.pick(&IMAGES);
+                self.edit("image", json!(image));
+            }
+            5 => self.break_an_image(),
+            6 => {
+                let port = 8545 + self.random.below(3);
+                self.edit("overrides", json!({"evm.http_port": port.to_string()}));
+            }
+            7 => {
+                let tier = self.random.below(3).to_string();
+                self.edit("podLabels", json!({ "tier": tier }));
+            }
+            8 => self.edit_sidecar(),
+            9 => {
+                self.retries += 1;
+                let token = self.retries.to_string();
+                self.note("ask to retry");
+                self.sim().user_annotate(&self.key, "sei.io/retry", Some(&token));
+            }
+            10 => self.delete(Kind::StatefulSet, "rpc-0"),
+            11 => self.delete(Kind::Service, "rpc-0"),
+            12 => self.delete(Kind::Pod, "rpc-0-0"),
+            13 => {
+                self.note("kill the operator");
+                self.driver.kill();
+            }
+            14 => {
+                self.note("pause the kubelet");
+                self.sim().pause_kubelet();
+            }
+            15 | 16 => {
+                self.note("resume the kubelet");
+                self.sim().resume_kubelet();
+            }
+            17 => {
+                self.note("restart the sidecar");
+                self.sim().restart_sidecar(&self.key);
+            }
+            18 => {
+                self.note("restart seid");
+                self.sim().restart_seid(&self.key);
+            }
+            19 => {
+                self.note("evict");
+                self.sim().evict(&self.key);
+            }
+            20 => self.fail_a_task(),
+            21 => {
+                let seconds = self.random.seconds(600);
+                self.note(format!("silence the sidecar for {seconds} s"));
+                self.sim().silence_sidecar(&self.key, seconds);
+            }
+            22..=24 => self.plan_faults(),
+            25 => self.delete_or_create(),
+            _ if self.random.once_in(4) => self.delete(Kind::PersistentVolumeClaim, "data-rpc-0"),
+            _ => self.answer(),
+        }
+    }
+
+    fn break_an_image(&mut self) {
+        let (image, broken) = (self.random.pick(&IMAGES), !self.random.once_in(3));
+        self.note(format!("{image} broken: {broken}"));
+        self.sim().break_image(image, broken);
+    }
+
+    fn edit_sidecar(&mut self) {
+        let sidecar = if self.random.once_in(2) {
+            json!({"port": 7777 + self.random.below(3)})
+        } else {
+            json!({"image": self.random.pick(&SIDECARS)})
+        };
+        self.edit("sidecar", sidecar);
+    }
+
+    fn fail_a_task(&mut self) {
+        let kind = self.random.pick(&TASKS);
+        let times = if self.random.once_in(4) { 30 } else { 1 + self.random.below(3) };
+        self.note(format!("{kind} fails {times} times"));
+        self.sim().fail_task(kind, u32::try_from(times).unwrap(), "it is not possible");
+    }
+
+    fn plan_faults(&mut self) {
+        for _ in 0..=self.random.below(3) {
+            let (call, fault) = (self.sim().calls() + 1 + self.random.below(15), self.random.pick(&FAULTS));
+            self.note(format!("{fault:?} at call {call}"));
+            self.sim().plan_fault(call, fault);
+        }
+    }
+
+    fn delete_or_create(&mut self) {
+        if self.node().is_none() {
+            return self.create_again();
+        }
+        if self.random.once_in(3) {
+            self.edit("dataVolume", json!({"retainOnDelete": true}));
+        }
+        self.delete(Kind::SeiNode, "rpc-0");
+    }
+
+    /// Says yes to a question that the operator asks.
+    fn answer(&mut self) {
+        let Some(status) = self.node().and_then(|node| node.status) else { return };
+        let question = status.condition(conditions::AWAITING_ACKNOWLEDGEMENT);
+        if let Some(question) = question.filter(|question| question.status == ConditionStatus::True) {
+            let token = question.message.rsplit('=').next().unwrap();
+            self.note(format!("acknowledge {token}"));
+            self.sim().user_annotate(&self.key, "sei.io/acknowledge", Some(token));
+        }
+    }
+
+    fn calm_down(&mut self) -> Result<(), String> {
+        self.note("calm");
+        self.sim().calm_down();
+        if self.node().is_some_and(|node| node.metadata.deletion_timestamp.is_some()) {
+            let key = self.key.clone();
+            let gone = self.driver.run_until(|sim| sim.sei_node(&key).is_none(), GONE_SECONDS);
+            gone.map_err(|stopped| format!("deletion: {}", stopped.why))?;
+        }
+        self.create_again();
+        Ok(())
+    }
+
+    fn converge(&mut self) -> Result<(), String> {
+        let until = self.sim().elapsed_seconds() + CALM_SECONDS;
+        while let Err(why) = self.converged() {
+            if self.sim().elapsed_seconds() >= until {
+                return Err(format!("not converged: {why}"));
+            }
+            self.answer();
+            self.run_for(60)?;
+        }
+        self.note("converged");
+        Ok(())
+    }
+
+    /// Everything that must hold in the end; the first thing that does not.
+    fn converged(&self) -> Result<(), String> {
+        let node = self.node().ok_or("no node")?;
+        let image = node.spec.image.clone();
+        let status = node.status.clone().unwrap_or_default();
+        let set = self.sim().object(&id(Kind::StatefulSet, "rpc-0")).ok_or("no StatefulSet")?;
+        let pod = self.sim().object(&id(Kind::Pod, "rpc-0-0")).ok_or("no pod")?;
+        self.sim().object(&id(Kind::Service, "rpc-0")).ok_or("no Service")?;
+        let told = status.current_image.clone().unwrap_or_default();
+        same("phase", status.phase(), NodePhase::Running)?;
+        same("an active plan", status.plan.as_ref().map(|plan| plan.phase == PlanPhase::Active), Some(false))?;
+        same("image in status", told.as_str(), &image)?;
+        same("image of the pod", seid_image(&pod["spec"]), &image)?;
+        same("image of the template", seid_image(&set["spec"]["template"]["spec"]), &image)?;
+        let revision = &pod["metadata"]["labels"]["controller-revision-hash"];
+        same("revision of the pod", revision, &set["status"]["updateRevision"])?;
+        same("the pod is leaving", pod["metadata"]["deletionTimestamp"].is_string(), false)?;
+        let ready = pod["status"]["conditions"].as_array().into_iter().flatten().find(|c| c["type"] == "Ready");
+        same("the pod is ready", ready.map(|c| c["status"] == "True"), Some(true))
+    }
+
+    /// Nothing moves any more, and what was promised held all the time.
+    fn rest(&mut self) -> Result<(), String> {
+        self.run_for(REST_SECONDS)?;
+        self.converged().map_err(|why| format!("did not stay converged: {why}"))?;
+        self.driver.assert_silent(20).map_err(|stopped| stopped.why)?;
+        self.truthful()?;
+        let starts = self.sim().seid_starts(&self.key);
+        same("image that runs", starts.last().map(|start| start.image.as_str()), self.spec_image().as_deref())?;
+        let mut volumes = BTreeSet::new();
+        let syncs = self.spec["fullNode"].get("snapshot").is_some();
+        let first = |volume: &str, volumes: &mut BTreeSet<String>| volumes.insert(volume.to_owned());
+        if let Some(start) = starts.iter().find(|start| first(&start.volume, &mut volumes) && syncs != start.state_sync)
+        {
+            return Err(format!("the first start on volume {}: state sync {}", start.volume, start.state_sync));
+        }
+        Ok(())
+    }
+
+    fn spec_image(&self) -> Option<String> {
+        self.node().map(|node| node.spec.image)
+    }
+
+    /// What status says of a settled node is true.
+    fn truthful(&self) -> Result<(), String> {
+        let status = self.node().and_then(|node| node.status).unwrap_or_default();
+        let says = |kind| status.condition(kind).map(|condition| condition.status);
+        same("SidecarReady is False", says(conditions::SIDECAR_READY) == Some(ConditionStatus::False), false)?;
+        same("SidecarReady is Unknown", says(conditions::SIDECAR_READY) == Some(ConditionStatus::Unknown), false)?;
+        same("updating", says(conditions::NODE_UPDATE_IN_PROGRESS) == Some(ConditionStatus::True), false)?;
+        same("asking", says(conditions::AWAITING_ACKNOWLEDGEMENT) == Some(ConditionStatus::True), false)?;
+        let failed = status.plan.is_some_and(|plan| plan.phase == PlanPhase::Failed);
+        same("the last plan failed", failed, false)
+    }
+}
+
+fn same<T: PartialEq + std::fmt::Debug>(what: &str, is: T, should: T) -> Result<(), String> {
+    if is == should { Ok(()) } else { Err(format!("{what}: {is:?}, not {should:?}")) }
+}
+
+fn seid_image(pod_spec: &Value) -> &str {
+    let containers = pod_spec["containers"].as_array().into_iter().flatten();
+    let seid = containers.into_iter().find(|container| container["name"] == "seid");
+    seid.and_then(|container| container["image"].as_str()).unwrap_or_default()
+}
+
+/// Runs one seed; a report for people when it fails.
+fn run(seed: u64) -> Result<(), String> {
+    let mut campaign = Campaign::of(seed);
+    let why = match catch_unwind(AssertUnwindSafe(|| campaign.live())) {
+        Ok(Ok(())) => return Ok(()),
+        Ok(Err(why)) => why,
+        Err(_) => "panic".to_owned(),
+    };
+    let timeline = campaign.sim().timeline();
+    let lines = timeline.iter().skip(timeline.len().saturating_sub(LINES_SHOWN));
+    let lines: Vec<String> = lines.map(|moment| format!("  {} {}", moment.at, moment.what)).collect();
+    let done = campaign.done.join("\n  ");
+    Err(format!("seed {seed}: {why}\n  {done}\nends with\n{}\n", lines.join("\n")))
+}
+
+fn seeds() -> Vec<u64> {
+    let Ok(asked) = std::env::var("CAMPAIGN_SEEDS") else {
+        return REGRESSIONS.into_iter().chain(1..=DEFAULT_RUNS).collect();
+    };
+    let number = |text: &str| text.trim().parse::<u64>().expect("CAMPAIGN_SEEDS is a number or a range");
+    match asked.split_once("..") {
+        Some((first, end)) => (number(first)..number(end)).collect(),
+        None => vec![number(&asked)],
+    }
+}
+
+#[test]
+fn every_seed_converges_once_nothing_goes_wrong_any_more() {
+    let seeds = seeds();
+    let failures: Vec<String> = seeds.iter().filter_map(|seed| run(*seed).err()).collect();
+    println!("{} runs, {} failed", seeds.len(), failures.len());
+    let shown: Vec<String> = failures.iter().take(FAILURES_SHOWN).cloned().collect();
+    let all: Vec<&str> = failures.iter().filter_map(|failure| failure.lines().next()).collect();
+    assert!(failures.is_empty(), "{}\n{}", all.join("\n"), shown.join("\n"));
+}
