@@ -5,7 +5,7 @@ use sei_planner::names::NodeKey;
 use sei_planner::node::{controller_uid, terminating};
 use serde_json::{Value, json};
 
-use crate::reconcile::{LookAgain, World, patch_finalizers};
+use crate::reconcile::{LookAgain, World, live_node, patch_finalizers};
 use crate::world::{Clock, Cluster, ClusterError, Kind, ObjectId, Sidecar};
 
 /// Seconds until a stopping pod is looked at again, should its watch say nothing.
@@ -27,6 +27,10 @@ pub(crate) async fn delete_node<C: Cluster, S: Sidecar, K: Clock>(
     if !pod_is_gone(world, key, &node).await? {
         return Ok(LookAgain { at: Some(world.clock.now().plus_seconds(STOPPING_SECONDS)) });
     }
+    let same = |live: &SeiNode| live.metadata.uid == node.metadata.uid;
+    let Some(node) = live_node(world, key).await?.filter(same) else {
+        return Ok(LookAgain { at: None });
+    };
     settle_data_claim(world, key, &node).await?;
     let left: Vec<String> = finalizers.into_iter().filter(|name| !ours(name)).collect();
     patch_finalizers(world, key, &node, &left).await?;

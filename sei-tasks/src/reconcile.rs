@@ -8,7 +8,7 @@ use sei_planner::node::{
 use sei_planner::platform::Platform;
 use sei_planner::step::{Failure, Outcome, Step, close, settle, step};
 use sei_planner::task::Task;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::delete::delete_node;
 use crate::execute::execute;
@@ -181,6 +181,19 @@ async fn with_finalizer<C: Cluster, S: Sidecar, K: Clock>(
     patch_finalizers(world, key, &node, &finalizers).await
 }
 
+/// The node as it stands now. A decision to destroy or keep data must not hang on a watch that lags behind.
+pub(crate) async fn live_node<C: Cluster, S: Sidecar, K: Clock>(
+    world: &World<C, S, K>,
+    key: &NodeKey,
+) -> Result<Option<SeiNode>, ClusterError> {
+    let id = ObjectId::new(Kind::SeiNode, &key.namespace, &key.name);
+    world.cluster.read(&id).await?.map(readable).transpose()
+}
+
+fn readable(node: Value) -> Result<SeiNode, ClusterError> {
+    serde_json::from_value(node).map_err(|error| ClusterError::Unavailable(format!("unreadable SeiNode: {error}")))
+}
+
 pub(crate) async fn patch_finalizers<C: Cluster, S: Sidecar, K: Clock>(
     world: &World<C, S, K>,
     key: &NodeKey,
@@ -191,8 +204,7 @@ pub(crate) async fn patch_finalizers<C: Cluster, S: Sidecar, K: Clock>(
     let uid = node.metadata.uid.clone().unwrap_or_default();
     let version = node.metadata.resource_version.clone().unwrap_or_default();
     let metadata = json!({ "finalizers": finalizers });
-    let patched = world.cluster.patch_metadata(&id, &uid, &version, &metadata).await?;
-    serde_json::from_value(patched).map_err(|error| ClusterError::Unavailable(format!("unreadable SeiNode: {error}")))
+    readable(world.cluster.patch_metadata(&id, &uid, &version, &metadata).await?)
 }
 
 /// At most one status write, then the events of what changed; a lost event never fails a reconcile.
@@ -233,7 +245,8 @@ fn look_again<C: Cluster, S: Sidecar, K: Clock>(
         | Decision::Idle => look_at,
     };
     let failed_plan = next.plan.as_ref().filter(|plan| plan.phase == PlanPhase::Failed);
-    let replan = failed_plan.and_then(|plan| plan.retry_at);
+    // A failed plan whose time has come and that nothing follows leaves the node to its health checks.
+    let replan = failed_plan.and_then(|plan| plan.retry_at).filter(|at| *at > now);
     let health = (next.phase() == NodePhase::Running).then(|| world.memory.health_next(&node.key, now));
     LookAgain { at: at.or(replan).or(health) }
 }

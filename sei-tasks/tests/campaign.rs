@@ -17,9 +17,9 @@ use sei_tasks::world::{Kind, ObjectId};
 use serde_json::{Value, json};
 
 /// Seeds that ever failed.
-const REGRESSIONS: [u64; 4] = [30, 138, 255, 382];
+const REGRESSIONS: [u64; 10] = [30, 138, 255, 382, 1049, 1054, 1094, 1663, 2520, 3061];
 /// Seeds that run when nobody asks for others.
-const DEFAULT_RUNS: u64 = 300;
+const DEFAULT_RUNS: u64 = 250;
 /// Virtual seconds in which a node converges once nothing goes wrong any more.
 const CALM_SECONDS: i64 = 4 * 3600;
 /// Virtual seconds in which a deleted node is gone.
