@@ -25,10 +25,23 @@ pub(crate) async fn delete_node<C: Cluster, S: Sidecar, K: Clock>(
     if !pod_is_gone(world, key, &node).await? {
         return Ok(LookAgain { at: Some(world.clock.now().plus_seconds(STOPPING_SECONDS)) });
     }
+    let same = |live: &SeiNode| live.metadata.uid == node.metadata.uid;
+    let Some(node) = live_node(world, key).await?.filter(same) else {
+        return Ok(LookAgain { at: None });
+    };
     settle_data_claim(world, key, &node).await?;
     finalizer::remove(world, key, &node).await?;
     world.memory.forget(key);
     Ok(LookAgain { at: None })
+}
+
+/// The node as it stands: what it says about its claim must not be read from a watch that lags.
+async fn live_node<C: Cluster, S: Sidecar, K: Clock>(
+    world: &World<C, S, K>,
+    key: &NodeKey,
+) -> Result<Option<SeiNode>, ClusterError> {
+    let id = ObjectId::new(Kind::SeiNode, &key.namespace, &key.name);
+    world.cluster.read(&id).await?.map(finalizer::readable).transpose()
 }
 
 async fn announce_the_end<C: Cluster, S: Sidecar, K: Clock>(

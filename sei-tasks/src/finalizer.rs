@@ -2,7 +2,7 @@
 
 use sei_planner::api::{FINALIZER, SeiNode};
 use sei_planner::names::NodeKey;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::world::{Clock, Cluster, ClusterError, Kind, ObjectId, Sidecar, World};
 
@@ -46,6 +46,10 @@ async fn patch_finalizers<C: Cluster, S: Sidecar, K: Clock>(
     let uid = node.metadata.uid.clone().unwrap_or_default();
     let version = node.metadata.resource_version.clone().unwrap_or_default();
     let metadata = json!({ "finalizers": finalizers });
-    let patched = world.cluster.patch_metadata(&id, &uid, &version, &metadata).await?;
-    serde_json::from_value(patched).map_err(|error| ClusterError::Unavailable(format!("unreadable SeiNode: {error}")))
+    readable(world.cluster.patch_metadata(&id, &uid, &version, &metadata).await?)
+}
+
+/// A SeiNode as the API server returned it.
+pub(crate) fn readable(node: Value) -> Result<SeiNode, ClusterError> {
+    serde_json::from_value(node).map_err(|error| ClusterError::Unavailable(format!("unreadable SeiNode: {error}")))
 }

@@ -110,7 +110,8 @@ fn look_again<C: Cluster, S: Sidecar, K: Clock>(
         | Decision::Idle => look_at,
     };
     let failed_plan = next.plan.as_ref().filter(|plan| plan.phase == PlanPhase::Failed);
-    let replan = failed_plan.and_then(|plan| plan.retry_at);
+    // A failed plan whose time has come and that nothing follows leaves the node to its health checks.
+    let replan = failed_plan.and_then(|plan| plan.retry_at).filter(|at| *at > now);
     let health = (next.phase() == NodePhase::Running).then(|| world.memory.health_next(&node.key, now));
     LookAgain { at: at.or(replan).or(health) }
 }

@@ -17,9 +17,9 @@ use sei_tasks::world::{Kind, ObjectId};
 use serde_json::{Value, json};
 
 /// Seeds that ever failed.
-const REGRESSIONS: [u64; 4] = [30, 138, 255, 382];
+const REGRESSIONS: [u64; 10] = [30, 138, 255, 382, 1049, 1054, 1094, 1663, 2520, 3061];
 /// Seeds that run when nobody asks for others.
-const DEFAULT_RUNS: u64 = 300;
+const DEFAULT_RUNS: u64 = 250;
 /// Virtual seconds in which a node converges once nothing goes wrong any more.
 const CALM_SECONDS: i64 = 4 * 3600;
 /// Virtual seconds in which a deleted node is gone.
@@ -455,4 +455,15 @@ fn every_seed_converges_once_nothing_goes_wrong_any_more() {
     let shown: Vec<String> = failures.iter().take(FAILURES_SHOWN).cloned().collect();
     let all: Vec<&str> = failures.iter().filter_map(|failure| failure.lines().next()).collect();
     assert!(failures.is_empty(), "{}\n{}", all.join("\n"), shown.join("\n"));
+}
+
+/// A pod that goes while its sidecar works takes the question of how far the task got along, and the next sidecar on the
+/// volume goes on with that task beside those of the next plan. When it is configure-state-sync, a full config-apply
+/// then undoes it, and seid starts without.
+#[test]
+#[ignore = "open: a plan must see the end of what the sidecar before it left unfinished on the volume"]
+fn an_edit_while_an_evicted_sidecar_configures_state_sync_keeps_it_on() {
+    for seed in [1466, 1721] {
+        run(seed).unwrap_or_else(|failure| panic!("{failure}"));
+    }
 }

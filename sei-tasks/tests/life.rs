@@ -246,6 +246,72 @@ fn a_service_deleted_while_the_sidecar_works_comes_back() {
     }
 }
 
+/// A plan that opens the gate has no task that could bring them back.
+#[test]
+fn a_child_deleted_while_the_gate_is_opened_comes_back() {
+    for kind in [Kind::Service, Kind::StatefulSet] {
+        let mut options = Options::default();
+        options.durations.seconds.insert("mark-ready".to_owned(), 60);
+        let mut life = Life::begins(json!({}), options);
+        life.runs(V1);
+        life.sim().restart_sidecar(&life.key);
+        life.wait_for_task("mark-ready");
+        life.delete(kind, "rpc-0");
+        life.driver.run_for(600).unwrap();
+        life.runs(V1);
+        assert!(life.child(kind, "rpc-0").is_some(), "{kind:?}");
+    }
+}
+
+/// The time of the next plan comes while nobody is about to ask the sidecar: no hot loop.
+#[test]
+fn a_gate_that_could_not_be_opened_is_opened_later() {
+    for failures in [1, 3] {
+        let mut life = Life::running(json!({}));
+        life.sim().fail_task("mark-ready", failures, "it is not possible");
+        life.sim().evict(&life.key);
+        life.driver.run_for(3 * 3600).unwrap_or_else(|stopped| panic!("{stopped}"));
+        life.runs(V1);
+        let status = life.status();
+        assert_eq!(status.condition(conditions::SIDECAR_READY).unwrap().status, ConditionStatus::True);
+    }
+}
+
+/// The pod holds the claim, so it stays as long as the pod; a plan must not wait for its end.
+#[test]
+fn a_claim_that_is_being_deleted_stops_no_plan() {
+    let mut life = Life::begins(json!({"snapshot": {"s3": {"targetHeight": 100}}}), Options::default().realistic());
+    life.wait_for_task("snapshot-restore");
+    life.driver.run_for(60).unwrap();
+    life.delete(Kind::PersistentVolumeClaim, "data-rpc-0");
+    life.sim().user_edit(&life.key, |spec| spec["overrides"] = json!({"evm.http_port": "8545"}));
+    life.wait_for("it runs", |status| status.phase() == NodePhase::Running);
+    life.set_image(V2);
+    life.wait_for("a question", |status| {
+        let question = status.condition(conditions::AWAITING_ACKNOWLEDGEMENT);
+        question.is_some_and(|question| question.status == ConditionStatus::True)
+    });
+    let question = life.status().condition(conditions::AWAITING_ACKNOWLEDGEMENT).unwrap().message.clone();
+    let token = question.rsplit('=').next().unwrap();
+    life.sim().user_annotate(&life.key, "sei.io/acknowledge", Some(token));
+    life.runs(V2);
+}
+
+/// A watch that lags behind must not cost anybody a disk (S3).
+#[test]
+fn a_claim_kept_at_the_last_moment_is_kept() {
+    for lag in 0..6 {
+        let mut life = Life::begins(json!({}), Options { watch_lag_seconds: lag, ..Options::default() });
+        life.rest();
+        life.delete(Kind::SeiNode, "rpc-0");
+        life.driver.run_until(|sim| sim.objects(Kind::Pod).is_empty(), 600).unwrap();
+        life.sim().user_edit(&life.key, |spec| spec["dataVolume"] = json!({"retainOnDelete": true}));
+        life.driver.run_for(600).unwrap_or_else(|stopped| panic!("{stopped}"));
+        assert!(life.sim().sei_node(&life.key).is_none());
+        assert!(life.child(Kind::PersistentVolumeClaim, "data-rpc-0").is_some(), "lag {lag}");
+    }
+}
+
 /// The upload never ends, so nothing may wait for it.
 #[test]
 fn an_edit_does_not_wait_for_the_upload_of_snapshots() {

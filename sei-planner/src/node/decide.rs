@@ -65,6 +65,9 @@ fn decide_active(node: &ValidNode, status: &SeiNodeStatus, plan: &TaskPlan, seen
     if seen.service == Presence::Missing && (busy.is_some() || completed(plan, "apply-service")) {
         return Decision::RestoreService;
     }
+    if status.phase() == NodePhase::Running && misses_more(plan, seen) {
+        return in_its_place(node, status, seen);
+    }
     if !edited && lost.is_none() {
         return Decision::Continue;
     }
@@ -91,9 +94,14 @@ fn successor(node: &ValidNode, status: &SeiNodeStatus, plan: &TaskPlan, seen: &O
         let drift = drift(node, status).into_iter().map(|(kind, _)| kind).collect();
         return Decision::Supersede(PlanKind::Update(drift), vec![why]);
     }
+    in_its_place(node, status, seen)
+}
+
+/// What a node that runs needs now, in place of the active plan.
+fn in_its_place(node: &ValidNode, status: &SeiNodeStatus, seen: &Observed) -> Decision {
     match decide_free(node, status, seen) {
         Decision::Start(kind, why) => Decision::Supersede(kind, why),
-        // The edit asks for nothing that the plan stands in the way of.
+        // Nothing is asked for that the plan stands in the way of.
         Decision::Continue
         | Decision::RestoreService
         | Decision::Supersede(..)
@@ -127,6 +135,13 @@ pub fn next_write<'a>(plan: &'a TaskPlan, finished: &[String]) -> Option<&'a Pla
 
 fn completed(plan: &TaskPlan, kind: &str) -> bool {
     plan.tasks.iter().any(|task| task.kind == kind && task.status == TaskStatus::Complete)
+}
+
+/// Whether a child is gone that the plan has no task for: without it the plan may never end.
+fn misses_more(plan: &TaskPlan, seen: &Observed) -> bool {
+    let has = |kind| plan.tasks.iter().any(|task| task.kind == kind);
+    (seen.statefulset == Presence::Missing && !has("apply-statefulset"))
+        || (seen.service == Presence::Missing && !has("apply-service"))
 }
 
 /// Somebody deleted the StatefulSet that the plan had applied.

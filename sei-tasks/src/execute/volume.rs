@@ -27,9 +27,8 @@ pub(super) async fn ensure_data_claim<C: Cluster, S: Sidecar, K: Clock>(
                 "data PVC {:?} already exists and is not owned by SeiNode {:?}; set spec.dataVolume.import.pvcName to adopt, or delete the PVC",
                 id.name, node.key.name
             )),
-            Some(claim) if claim["metadata"]["deletionTimestamp"].is_string() => {
-                waiting(format!("claim {:?} to be deleted", id.name))
-            }
+            // Also one that is being deleted: the node's own pod holds it, so to wait for its end would be to wait for
+            // ever. Once the pod is gone the claim goes, and its loss is asked about.
             Some(_) => Outcome::Done(Vec::new()),
         }),
     }

@@ -1,5 +1,5 @@
 //! What must never happen, checked at every call of the operator against the world as it stood before the call. The
-//! names are those of the invariants in the reliability design: S3, S4, S7, S8, S11, S13.
+//! names are those of the invariants in the reliability design: S3, S4, S7, S8, S11, S13. L6 is checked by the sidecars.
 
 use std::fmt;
 

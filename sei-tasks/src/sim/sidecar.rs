@@ -12,6 +12,7 @@ use crate::world::{Kind, ObjectId, SidecarError, TaskReport, TaskRequest, TaskSt
 
 use super::clock::Due;
 use super::controllers::kubelet::{self, SIDECAR};
+use super::invariants::Violation;
 use super::json::{list, number, text};
 use super::state::State;
 use super::trace::SeidStart;
@@ -84,6 +85,8 @@ pub(super) struct Row {
     state: TaskState,
     error: String,
     run: u32,
+    /// Process that accepted it.
+    accepted_by: u64,
 }
 
 /// The configuration of seid on a data volume.
@@ -124,6 +127,7 @@ struct Endpoint {
 pub(super) fn submit(state: &mut State, base_url: &str, request: &TaskRequest) -> Result<(), SidecarError> {
     let endpoint = reach(state, base_url)?;
     check_request(request)?;
+    overtakes(state, &endpoint, request);
     let disk = state.sidecars.disks.entry(endpoint.disk.clone()).or_default();
     let run = match disk.rows.get(&request.id) {
         Some(row) if row.state != TaskState::Failed => return Ok(()),
@@ -136,10 +140,32 @@ pub(super) fn submit(state: &mut State, base_url: &str, request: &TaskRequest) -
         state: TaskState::Running,
         error: String::new(),
         run,
+        accepted_by: endpoint.process,
     };
     disk.rows.insert(request.id.clone(), row);
     start(state, &endpoint.pod, endpoint.process, &request.id);
     Ok(())
+}
+
+/// L6: a task that is to write the volume is not submitted while another one does that this process accepted. What a
+/// process found unfinished when it started is not counted.
+fn overtakes(state: &mut State, endpoint: &Endpoint, request: &TaskRequest) {
+    let rows = state.sidecars.disks.get(&endpoint.disk).into_iter().flat_map(|disk| &disk.rows);
+    let mut writing = rows.filter(|(id, row)| {
+        row.state == TaskState::Running
+            && row.accepted_by == endpoint.process
+            && writes_volume(&row.kind)
+            && **id != request.id
+    });
+    let Some((_, row)) = writing.next().filter(|_| writes_volume(request.kind)) else {
+        return;
+    };
+    let what = format!("{} {} is submitted while {} runs", request.kind, request.id, row.kind);
+    state.violations.push(Violation { at: state.now, invariant: "L6", what });
+}
+
+fn writes_volume(kind: &str) -> bool {
+    !["mark-ready", "snapshot-upload", "await-condition", "result-export"].contains(&kind)
 }
 
 /// `GET /v0/tasks/{id}`.
