@@ -87,6 +87,8 @@ pub enum Failure {
     LostGround {
         /// What changed under it.
         why: String,
+        /// What is now known to be true, for the plan that follows.
+        learned: Vec<Stamp>,
     },
 }
 
@@ -138,7 +140,7 @@ pub fn settle(plan: &mut TaskPlan, index: usize, outcome: &Outcome, now: Time) -
             fail(plan, index, why, now);
             None
         }
-        Outcome::Failed(Failure::LostGround { why }) => {
+        Outcome::Failed(Failure::LostGround { why, .. }) => {
             let pause = if plan.failures.unwrap_or(0) == 0 { 0 } else { LOST_GROUND_SECONDS };
             fail(plan, index, why, now);
             plan.retry_at = Some(now.plus_seconds(pause));

@@ -226,7 +226,7 @@ fn outcome() -> impl Strategy<Value = Outcome> {
         1 => Just(Outcome::Failed(retry)),
         3 => Just(Outcome::Failed(Failure::Run { why: why.clone() })),
         1 => Just(Outcome::Failed(Failure::Terminal { why: why.clone() })),
-        1 => Just(Outcome::Failed(Failure::LostGround { why })),
+        1 => Just(Outcome::Failed(Failure::LostGround { why, learned: Vec::new() })),
     ]
 }
 

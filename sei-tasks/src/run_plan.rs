@@ -51,6 +51,10 @@ pub(crate) async fn run_until_it_waits<C: Cluster, S: Sidecar, K: Clock>(
         let look_at = settle(&mut plan, index, &outcome, world.clock.now());
         match outcome {
             Outcome::Done(seen) => stamps.extend(seen),
+            Outcome::Failed(Failure::LostGround { learned, .. }) => {
+                stamps.extend(learned);
+                break look_at;
+            }
             Outcome::Waiting(_) | Outcome::Failed(_) => {
                 stamps.extend(stamps_of_failure(node, &plan, index, &outcome));
                 break look_at;

@@ -461,7 +461,6 @@ fn every_seed_converges_once_nothing_goes_wrong_any_more() {
 /// volume goes on with that task beside those of the next plan. When it is configure-state-sync, a full config-apply
 /// then undoes it, and seid starts without.
 #[test]
-#[ignore = "open: a plan must see the end of what the sidecar before it left unfinished on the volume"]
 fn an_edit_while_an_evicted_sidecar_configures_state_sync_keeps_it_on() {
     for seed in [1466, 1721] {
         run(seed).unwrap_or_else(|failure| panic!("{failure}"));

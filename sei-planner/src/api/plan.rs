@@ -51,6 +51,20 @@ pub struct TaskPlan {
     /// Value of the annotation `sei.io/retry` when the plan was built.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_token: Option<String>,
+    /// Tasks of earlier plans that the sidecar may still run, or run again when it starts: their end comes first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unfinished: Vec<UnfinishedTask>,
+}
+
+/// A task that an earlier plan left in the sidecar.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct UnfinishedTask {
+    /// Type of the task.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// UUID of the task.
+    pub id: String,
 }
 
 /// Where a plan stands.

@@ -1,7 +1,7 @@
 //! From the kind of a plan to its tasks. Infallible: what can be wrong was refused before.
 
 use super::validate::{InitSource, SyncSettings, ValidNode};
-use crate::api::{DriftKind, NodePhase, PlanKindName, PlanPhase, PlannedTask, TaskPlan, TaskStatus};
+use crate::api::{DriftKind, NodePhase, PlanKindName, PlanPhase, PlannedTask, TaskPlan, TaskStatus, UnfinishedTask};
 use crate::config::{config_intent, incremental_intent};
 use crate::task::{
     ConfigureStateSync, DiscoverPeers, ObserveImage, PeerQuery, ReplacePod, SnapshotRestore, Task, codec, task_id,
@@ -61,6 +61,8 @@ pub struct PlanRequest<'a> {
     pub external_address: Option<&'a str>,
     /// Plans in a row before this one that ran out of retries.
     pub failures: i32,
+    /// Tasks of earlier plans that the sidecar may still run.
+    pub unfinished: Vec<UnfinishedTask>,
 }
 
 /// The plan of that kind for this node.
@@ -90,6 +92,11 @@ pub fn build(node: &ValidNode, request: &PlanRequest<'_>) -> TaskPlan {
         failures: (request.failures > 0).then_some(request.failures),
         retry_at: None,
         retry_token: node.retry_token.clone(),
+        unfinished: match request.kind {
+            PlanKind::Init { .. } => request.unfinished.clone(),
+            // Plans of a node that runs write nothing on the volume.
+            PlanKind::Update(_) | PlanKind::MarkReady | PlanKind::Repair(_) => Vec::new(),
+        },
     }
 }
 

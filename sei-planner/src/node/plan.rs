@@ -1,14 +1,17 @@
 //! The planner in one call, for those who embed it: what would happen to this node, and why.
 
 use super::build::{PlanRequest, build};
-use super::decide::{Decision, Wait, decide};
-use super::observed::Observed;
+use super::decide::{Decision, Wait, decide, next_write};
+use super::observed::{Observed, TaskProbe};
 use super::problem::Problem;
 use super::validate::{ValidNode, validate};
-use crate::api::{PlanPhase, SeiNode, SeiNodeStatus, TaskPlan, TaskStatus, Time};
+use crate::api::{PlanPhase, SeiNode, SeiNodeStatus, TaskPlan, TaskStatus, Time, UnfinishedTask};
 use crate::manifests::{Manifest, manifests};
 use crate::platform::Platform;
 use crate::task::codec;
+
+/// How many tasks of earlier plans a plan waits for; the oldest are long over when there are more.
+const UNFINISHED_MAX: usize = 16;
 
 /// What would happen to a node.
 #[derive(Clone, Debug, PartialEq)]
@@ -88,8 +91,21 @@ pub fn draft(
             peers: &seen.peers,
             external_address: status.external_address.as_deref(),
             failures: same_spec.and_then(|plan| plan.failures).unwrap_or(0),
+            unfinished: status.plan.as_ref().map(|plan| unfinished(plan, seen)).unwrap_or_default(),
         },
     ))
+}
+
+/// What a plan that is replaced leaves in the sidecar: what it had to wait for itself, and the task it had come to, unless
+/// the sidecar says that it does not run.
+fn unfinished(plan: &TaskPlan, seen: &Observed) -> Vec<UnfinishedTask> {
+    if plan.phase == PlanPhase::Complete {
+        return Vec::new();
+    }
+    let current = next_write(plan, &seen.finished).filter(|_| seen.in_flight != TaskProbe::Idle);
+    let current = current.map(|task| UnfinishedTask { kind: task.kind.clone(), id: task.id.clone() });
+    let all: Vec<UnfinishedTask> = plan.unfinished.iter().cloned().chain(current).collect();
+    all[all.len().saturating_sub(UNFINISHED_MAX)..].to_vec()
 }
 
 /// The objects of this node, in the order they are applied.

@@ -118,15 +118,6 @@ pub struct ConfigureStateSync {
     pub backfill_blocks: i64,
 }
 
-/// Who does the work of a task.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Venue {
-    /// The operator, against the API server.
-    Cluster,
-    /// The node's sidecar.
-    Sidecar,
-}
-
 impl Task {
     /// The type on the wire.
     #[must_use]
@@ -145,26 +136,6 @@ impl Task {
             Self::ConfigValidate => "config-validate",
             Self::SnapshotUpload => "snapshot-upload",
             Self::MarkReady => "mark-ready",
-        }
-    }
-
-    /// Who does the work.
-    #[must_use]
-    pub fn venue(&self) -> Venue {
-        match self {
-            Self::EnsureDataPvc(_)
-            | Self::ApplyStatefulSet(_)
-            | Self::ApplyService(_)
-            | Self::ReplacePod(_)
-            | Self::ObserveImage(_) => Venue::Cluster,
-            Self::SnapshotRestore(_)
-            | Self::ConfigureGenesis
-            | Self::ConfigApply(_)
-            | Self::DiscoverPeers(_)
-            | Self::ConfigureStateSync(_)
-            | Self::ConfigValidate
-            | Self::SnapshotUpload
-            | Self::MarkReady => Venue::Sidecar,
         }
     }
 

@@ -49,7 +49,7 @@ pub(crate) fn stamps_of_failure(node: &ValidNode, plan: &TaskPlan, index: usize,
     let (reason, message) = match outcome {
         Outcome::Done(_) => return Vec::new(),
         Outcome::Waiting(waiting) => (conditions::PVC_NOT_READY, waiting.on.clone()),
-        Outcome::Failed(Failure::Retry { why, .. } | Failure::Run { why } | Failure::LostGround { why }) => {
+        Outcome::Failed(Failure::Retry { why, .. } | Failure::Run { why } | Failure::LostGround { why, .. }) => {
             (conditions::PVC_NOT_READY, why.clone())
         }
         Outcome::Failed(Failure::Terminal { why }) => (conditions::PVC_INVALID, why.clone()),
@@ -75,7 +75,7 @@ fn terminal(why: impl Into<String>) -> Outcome {
 }
 
 fn lost_ground(why: impl Into<String>) -> Outcome {
-    Outcome::Failed(Failure::LostGround { why: why.into() })
+    Outcome::Failed(Failure::LostGround { why: why.into(), learned: Vec::new() })
 }
 
 fn waiting(on: impl Into<String>) -> Outcome {

@@ -5,7 +5,7 @@ use sei_planner::node::{Stamp, ValidNode};
 use sei_planner::step::{Failure, Outcome, Waiting};
 use sei_planner::task::{Task, codec};
 
-use super::{lost_ground, pod, terminal};
+use super::{lost_ground, pod, terminal, waiting};
 use crate::world::{Clock, Cluster, ClusterError, Sidecar, SidecarError, TaskReport, TaskRequest, TaskState, World};
 
 /// Seconds between two questions about a task.
@@ -18,6 +18,9 @@ const INTERRUPTED: &str = "context canceled";
 fn current_url<C: Cluster, S: Sidecar, K: Clock>(world: &World<C, S, K>, node: &ValidNode) -> String {
     node.sidecar_url(pod::watched(world, node).as_ref())
 }
+
+/// The task that the sidecar does once a volume.
+const CONFIGURE_STATE_SYNC: &str = "configure-state-sync";
 
 /// Runs a task to its end, or says how far it got.
 pub(super) async fn run<C: Cluster, S: Sidecar, K: Clock>(
@@ -40,6 +43,11 @@ pub(super) async fn run<C: Cluster, S: Sidecar, K: Clock>(
         return Outcome::Done(Vec::new());
     }
     let url = current_url(world, node);
+    if planned.submitted_at.is_none()
+        && let Some(outcome) = await_earlier_plans(world, &url, plan, index).await
+    {
+        return outcome;
+    }
     match ask_then_submit(world, &url, planned, task).await {
         Ok(report) => judge(planned, task, &report),
         Err(error) => of_sidecar_error(&url, planned, error),
@@ -69,6 +77,37 @@ pub(super) async fn mark_ready<C: Cluster, S: Sidecar, K: Clock>(
         }
         Outcome::Waiting(_) | Outcome::Failed(_) => seen,
     })
+}
+
+/// Sees the end of what earlier plans left in the sidecar, which goes on with it when it starts: two tasks must not share
+/// a disk, and state sync that was configured in between must not be undone by a full configuration.
+async fn await_earlier_plans<C: Cluster, S: Sidecar, K: Clock>(
+    world: &World<C, S, K>,
+    url: &str,
+    plan: &TaskPlan,
+    index: usize,
+) -> Option<Outcome> {
+    for task in &plan.unfinished {
+        let report = match world.sidecar.task(url, &task.id).await {
+            Ok(Some(report)) => report,
+            Ok(None) => continue,
+            Err(error) => return Some(of_sidecar_error(url, &plan.tasks[index], error)),
+        };
+        let undone_by_plan = || plan.tasks[index..].iter().any(|open| open.kind == task.kind);
+        match report.state {
+            TaskState::Running => {
+                return Some(waiting(format!("the sidecar to finish {} of an earlier plan", task.kind)));
+            }
+            TaskState::Completed if task.kind == CONFIGURE_STATE_SYNC && undone_by_plan() => {
+                return Some(Outcome::Failed(Failure::LostGround {
+                    why: "state sync was configured by a task of an earlier plan".to_owned(),
+                    learned: vec![Stamp::StateSyncConfigured],
+                }));
+            }
+            TaskState::Completed | TaskState::Failed => {}
+        }
+    }
+    None
 }
 
 /// Whether the plan brings a node up, as opposed to changing one that runs.

@@ -85,8 +85,6 @@ pub(super) struct Row {
     state: TaskState,
     error: String,
     run: u32,
-    /// Process that accepted it.
-    accepted_by: u64,
 }
 
 /// The configuration of seid on a data volume.
@@ -140,23 +138,18 @@ pub(super) fn submit(state: &mut State, base_url: &str, request: &TaskRequest) -
         state: TaskState::Running,
         error: String::new(),
         run,
-        accepted_by: endpoint.process,
     };
     disk.rows.insert(request.id.clone(), row);
     start(state, &endpoint.pod, endpoint.process, &request.id);
     Ok(())
 }
 
-/// L6: a task that is to write the volume is not submitted while another one does that this process accepted. What a
-/// process found unfinished when it started is not counted.
+/// L6: a task that is to write the volume is not submitted while another one does, also one that an earlier process of the
+/// sidecar left unfinished: two of them would share the disk.
 fn overtakes(state: &mut State, endpoint: &Endpoint, request: &TaskRequest) {
     let rows = state.sidecars.disks.get(&endpoint.disk).into_iter().flat_map(|disk| &disk.rows);
-    let mut writing = rows.filter(|(id, row)| {
-        row.state == TaskState::Running
-            && row.accepted_by == endpoint.process
-            && writes_volume(&row.kind)
-            && **id != request.id
-    });
+    let mut writing =
+        rows.filter(|(id, row)| row.state == TaskState::Running && writes_volume(&row.kind) && **id != request.id);
     let Some((_, row)) = writing.next().filter(|_| writes_volume(request.kind)) else {
         return;
     };
