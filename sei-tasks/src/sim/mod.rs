@@ -23,6 +23,7 @@ mod controllers;
 mod crash;
 mod drive;
 mod fingerprint;
+mod handlers;
 mod invariants;
 mod json;
 mod options;
@@ -44,9 +45,9 @@ use crate::world::{Clock, Kind, ObjectId};
 
 pub use crash::{CrashAt, Fault, Point};
 pub use drive::{Driver, NotConverged, Operator, Reconcile, SeiOperator};
+pub use handlers::SeidConfig;
 pub use invariants::Violation;
 pub use options::{Delays, Durations, Options};
-pub use sidecar::SeidConfig;
 pub use trace::{Call, Counters, Entry, Fact, Moment, SeidStart, Verb, What};
 
 use state::State;
