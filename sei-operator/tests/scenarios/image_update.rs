@@ -14,7 +14,7 @@ pub(crate) async fn replaces_once(world: Arc<World>) {
     let place = world.served_place("image-update").await;
     place.create("rpc-0", specs::from_s3()).await;
     let before = place.until("rpc-0", "the node comes up", |view| view.settled_on(V1)).await;
-    let history = place.pods_of("rpc-0").await;
+    let mark = world.audit.mark();
 
     place.edit("rpc-0", json!({"image": V2})).await;
     let after = place
@@ -32,7 +32,8 @@ pub(crate) async fn replaces_once(world: Arc<World>) {
             check(view.pod_uid() == uid, || "the pod was replaced again".to_owned())
         })
         .await;
-    assert_eq!(history.count(), 2, "the old pod and one new pod");
+    let deletes = world.audit.since(mark).in_namespace(&place.namespace).pod_deletes();
+    assert_eq!(deletes.len(), 1, "the operator replaced one pod: {deletes:?}");
     let restores = place.sidecar("rpc-0").started().iter().filter(|task| *task == "snapshot-restore").count();
     assert_eq!(restores, 1, "an update does not restore the snapshot again");
 }

@@ -142,6 +142,12 @@ impl Requests {
         self.only(|request| !request.is_write() && !request.is_watch())
     }
 
+    /// Deletes of pods that were obeyed. What the operator did, and not how many pods there were: the played kubelet
+    /// deletes a stopped pod by name, at times twice, and then the second delete hits the pod that follows.
+    pub(crate) fn pod_deletes(&self) -> Requests {
+        self.only(|request| request.verb == "delete" && request.resource == "pods" && request.code == 200)
+    }
+
     pub(crate) fn events(&self) -> Requests {
         self.only(Request::is_event)
     }

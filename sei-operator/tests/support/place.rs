@@ -1,18 +1,13 @@
 //! One scenario's namespace: create and edit nodes in it, look at them, and wait for what must come.
 
-use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use futures::{StreamExt, pin_mut};
 use k8s_openapi::NamespaceResourceScope;
-use k8s_openapi::api::core::v1::Pod;
 use kube::api::{DeleteParams, DynamicObject, Patch, PatchParams, PostParams};
-use kube::runtime::watcher::{self, Event, watcher};
-use kube::{Api, Resource, ResourceExt};
+use kube::{Api, Resource};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
-use tokio::task::JoinHandle;
 
 use super::played_sidecar::NodeSidecar;
 use super::view::{Check, View};
@@ -122,41 +117,5 @@ impl Place {
             sidecar.started(),
             self.world.operator_log()
         )
-    }
-
-    /// Notes every pod of the node from now on.
-    pub(crate) async fn pods_of(&self, name: &str) -> PodHistory {
-        let config = watcher::Config::default().fields(&format!("metadata.name={name}-0"));
-        let uids = Arc::new(Mutex::new(BTreeSet::new()));
-        let seen = uids.clone();
-        let pods: Api<Pod> = self.api();
-        let watch = tokio::spawn(async move {
-            let events = watcher(pods, config);
-            pin_mut!(events);
-            while let Some(event) = events.next().await {
-                if let Ok(Event::Apply(pod) | Event::InitApply(pod)) = event {
-                    seen.lock().expect("not poisoned").insert(pod.uid().expect("a uid"));
-                }
-            }
-        });
-        PodHistory { uids, watch }
-    }
-}
-
-/// The uids of all pods that a node had since [`Place::pods_of`].
-pub(crate) struct PodHistory {
-    uids: Arc<Mutex<BTreeSet<String>>>,
-    watch: JoinHandle<()>,
-}
-
-impl PodHistory {
-    pub(crate) fn count(&self) -> usize {
-        self.uids.lock().expect("not poisoned").len()
-    }
-}
-
-impl Drop for PodHistory {
-    fn drop(&mut self) {
-        self.watch.abort();
     }
 }
