@@ -27,6 +27,9 @@ pub const PVC_NOT_READY: &str = "PVCNotReady";
 /// Reason: never, until the claim or the spec changes.
 pub const PVC_INVALID: &str = "PVCInvalid";
 
+/// Condition: the provisioned Secret with the certificate of the TLS proxy can be used.
+pub const SIDECAR_TLS_SECRET_READY: &str = "SidecarTLSSecretReady";
+
 /// Condition: the spec can be planned. Present only while it cannot, or after it once could not.
 pub const SPEC_ACCEPTED: &str = "SpecAccepted";
 /// Reason: the spec is planned.
@@ -37,6 +40,8 @@ pub const INVALID_SPEC: &str = "InvalidSpec";
 pub const FEATURE_NOT_AVAILABLE: &str = "FeatureNotAvailable";
 /// Reason: the TLS issuer is not on the operator's allow-list.
 pub const ISSUER_NOT_ALLOWED: &str = "IssuerNotAllowed";
+/// Reason: the operator lacks a setting that the spec needs.
+pub const PLATFORM_INCOMPLETE: &str = "PlatformIncomplete";
 
 /// Condition: a person must answer before the operator goes on.
 pub const AWAITING_ACKNOWLEDGEMENT: &str = "AwaitingAcknowledgement";
@@ -55,3 +60,5 @@ pub const SIDECAR_READINESS_LOST: &str = "SidecarReadinessLost";
 pub const SIDECAR_READINESS_RESTORED: &str = "SidecarReadinessRestored";
 /// Event: the spec is refused.
 pub const SPEC_REFUSED: &str = "SpecRefused";
+/// Event: the TLS Secret cannot be used.
+pub const SIDECAR_TLS_SECRET_NOT_READY: &str = "SidecarTLSSecretNotReady";
