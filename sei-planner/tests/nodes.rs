@@ -7,7 +7,8 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use sei_planner::api::{SeiNode, Time};
-use sei_planner::node::{NodePlan, Observed, PodFacts, Presence, SidecarHealth, TaskProbe, TlsVerdict, plan_node};
+use sei_planner::inspect::TlsVerdict;
+use sei_planner::node::{NodePlan, Observed, PodFacts, Presence, SidecarHealth, TaskProbe, plan_node};
 use sei_planner::platform::Platform;
 use serde::Deserialize;
 

@@ -6,9 +6,10 @@
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 use sei_planner::api::{PlanPhase, SeiNode, SeiNodeStatus, TaskPlan, TaskStatus, Time};
+use sei_planner::inspect::TlsVerdict;
 use sei_planner::node::{
-    NodePlan, Observed, PlanOutcome, PodFacts, Presence, Ran, SidecarHealth, Stamp, TaskProbe, TlsVerdict, decide,
-    draft, plan_node, project_status, validate,
+    NodePlan, Observed, PlanOutcome, PodFacts, Presence, Ran, SidecarHealth, Stamp, TaskProbe, decide, draft,
+    plan_node, project_status, validate,
 };
 use sei_planner::platform::Platform;
 use sei_planner::step::{Failure, Outcome, Step, Waiting, settle, step};

@@ -17,9 +17,7 @@ pub use announce::{Event, announce};
 pub use build::{Ground, PlanKind, PlanRequest, build};
 pub use decide::{Decision, Wait, decide, next_write, service_task};
 pub use drift::drift;
-pub use observed::{
-    Observed, PodFacts, Presence, SidecarHealth, TaskProbe, TlsVerdict, container_image, controller_uid,
-};
+pub use observed::{Observed, PodFacts, Presence, SidecarHealth, TaskProbe, container_image, controller_uid};
 pub use plan::{NodePlan, PlanOutcome, draft, plan_node, render_node};
 pub use problem::{Problem, Refusal};
 pub use status::{Ran, Stamp, project_status, terminating};

@@ -2,6 +2,8 @@
 
 use serde_json::Value;
 
+use crate::inspect::TlsVerdict;
+
 /// Facts about one node, gathered before anything is decided. The default knows nothing, as offline.
 #[derive(Clone, Debug, PartialEq, Default)]
 pub struct Observed {
@@ -28,19 +30,6 @@ pub struct Observed {
     /// What the sidecar says of the first task that is to write the data volume and is complete neither in the plan nor
     /// in the sidecar; asked when [`Self::finished`] is.
     pub in_flight: TaskProbe,
-}
-
-/// Whether the Secret with a certificate can be used.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TlsVerdict {
-    /// Whether it can.
-    pub ready: bool,
-    /// Reason of the condition.
-    pub reason: &'static str,
-    /// Message of the condition.
-    pub message: String,
-    /// When the certificate expires, if it is one.
-    pub expires: Option<crate::api::Time>,
 }
 
 /// Whether an object is there.

@@ -2,7 +2,7 @@
 
 use super::build::PlanKind;
 use super::decide::{Decision, Wait};
-use super::observed::{Observed, SidecarHealth, TlsVerdict};
+use super::observed::{Observed, SidecarHealth};
 use super::problem::Refusal;
 use super::valid::{TlsSource, ValidNode};
 use crate::api::conditions as c;
@@ -10,6 +10,7 @@ use crate::api::{
     AppliedRecords, Condition, ConditionStatus, CurrentSidecarTls, NodePhase, PlanPhase, SeiNodeStatus,
     SidecarTlsStatus, TaskPlan, TaskStatus, Time,
 };
+use crate::inspect::TlsVerdict;
 use crate::step::LOST_GROUND_SECONDS;
 
 /// Something that a task saw to be true.
