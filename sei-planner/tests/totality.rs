@@ -5,18 +5,18 @@
 
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
-use sei_planner::api::{PlanPhase, SeiNode, SeiNodeStatus, TaskPlan, TaskStatus, Time};
+use sei_planner::api::{NodePhase, PlanPhase, SeiNode, SeiNodeStatus, TaskPlan, TaskStatus, Time};
 use sei_planner::inspect::TlsVerdict;
 use sei_planner::node::{
-    NodePlan, Observed, PlanOutcome, PodFacts, Presence, Ran, SidecarHealth, Stamp, TaskProbe, decide, draft,
+    Decision, NodePlan, Observed, PlanOutcome, PodFacts, Presence, Ran, SidecarHealth, Stamp, TaskProbe, decide, draft,
     plan_node, project_status, validate,
 };
 use sei_planner::platform::Platform;
 use sei_planner::step::{Failure, Outcome, Step, Waiting, settle, step};
-use sei_planner::task::task_id;
+use sei_planner::task::{codec, task_id};
 use serde_json::{Value, json};
 
-const CASES: u32 = 10_000;
+const CASES: u32 = 100_000;
 const FRESH: &str = "00000000-0000-4000-8000-000000000000";
 const TASKS: [&str; 31] = [
     "ensure-data-pvc",
@@ -318,6 +318,60 @@ fn is_sound(plan: &TaskPlan) {
         assert_eq!(task.id, task_id(FRESH, &task.kind, index));
         assert_eq!((task.status, task.retry_count), (TaskStatus::Pending, 0));
         assert!(plan.tasks.iter().skip(index + 1).all(|other| other.id != task.id));
+        let decoded = codec::decode(&task.kind, &task.params).expect("a task that was just built is read back");
+        assert_eq!((decoded.kind(), decoded.max_retries()), (task.kind.as_str(), task.max_retries));
+    }
+    let back: TaskPlan = serde_json::from_str(&serde_json::to_string(plan).unwrap()).unwrap();
+    assert_eq!(back, *plan);
+}
+
+/// Whether a valid node needs a new plan, told in other words than `decide` tells it: by what is not as it should be.
+fn something_to_do(node: &SeiNode, seen: &Observed) -> bool {
+    let status = node.status.clone().unwrap_or_default();
+    let running = status.phase() == NodePhase::Running;
+    let image = status.current_image.as_deref() != Some(node.spec.image.as_str());
+    let tls = node.spec.sidecar.as_ref().is_some_and(|sidecar| sidecar.tls.is_some());
+    let gone = [seen.statefulset, seen.service].contains(&Presence::Missing)
+        || (tls && seen.proxy_config == Presence::Missing);
+    !running || image || gone || seen.sidecar == SidecarHealth::NotReady
+}
+
+/// Without a plan under way, a plan is made exactly when something is to be done (and nothing stands in its way).
+fn plans_iff_there_is_something_to_do(node: &SeiNode, seen: &Observed, told: &NodePlan) {
+    let free = node
+        .status
+        .as_ref()
+        .and_then(|status| status.plan.as_ref())
+        .is_none_or(|plan| plan.phase == PlanPhase::Complete);
+    let lost = seen.data_volume == Presence::Missing;
+    if !free || lost || told.outcome == PlanOutcome::Refused {
+        return;
+    }
+    let blocked = seen.tls_secret.as_ref().is_some_and(|secret| !secret.ready);
+    match told.outcome {
+        PlanOutcome::Plan => assert!(something_to_do(node, seen)),
+        PlanOutcome::None => assert!(!something_to_do(node, seen)),
+        PlanOutcome::Waiting => assert!(blocked && something_to_do(node, seen)),
+        PlanOutcome::Refused => {}
+    }
+}
+
+/// Supersession: what was planned for one generation of the spec does not go on under the next.
+fn follows_the_edit(node: &SeiNode, seen: &Observed, told: &NodePlan) {
+    let Ok(valid) = validate(node, &Platform::demo()) else { return };
+    let status = node.status.clone().unwrap_or_default();
+    let Some(plan) = status.plan.as_ref().filter(|plan| plan.phase == PlanPhase::Active) else { return };
+    if plan.target_generation.is_none_or(|target| target == valid.generation) {
+        return;
+    }
+    match decide(&valid, &status, seen, now()) {
+        Decision::Supersede(..) => {
+            let next = told.plan.as_ref().expect("what supersedes");
+            assert_eq!(next.target_generation, (valid.generation > 0).then_some(valid.generation));
+        }
+        Decision::Start(..) => assert_eq!(seen.data_volume, Presence::Missing),
+        Decision::RestoreService | Decision::Wait(_) => {}
+        Decision::Continue | Decision::Idle => panic!("the plan survives: {plan:?}"),
     }
 }
 
@@ -389,6 +443,8 @@ proptest! {
         prop_assert_eq!(&told, &answer(&node, &seen), "the same question, another answer");
         prop_assert_eq!(told.outcome == PlanOutcome::Refused, !told.problems.is_empty());
         prop_assert_eq!(next_status(&node, &seen), next_status(&node, &seen));
+        plans_iff_there_is_something_to_do(&node, &seen, &told);
+        follows_the_edit(&node, &seen, &told);
 
         let stored = node.status.as_ref().and_then(|status| status.plan.clone());
         let built = told.plan.filter(|plan| plan.id == FRESH);

@@ -116,7 +116,11 @@ fn successor(node: &ValidNode, status: &SeiNodeStatus, plan: &TaskPlan, seen: &O
         let drift = drift(node, status).into_iter().map(|(kind, _)| kind).collect();
         return Decision::Supersede(PlanKind::Update(drift), vec![why]);
     }
-    in_its_place(node, status, seen)
+    match in_its_place(node, status, seen) {
+        // Nothing is missing and nothing drifted; only the gate was not looked at while the plan ran.
+        Decision::Continue => Decision::Supersede(PlanKind::MarkReady, vec![why]),
+        decision => decision,
+    }
 }
 
 /// What a node that runs needs now, in place of the active plan.
@@ -217,7 +221,7 @@ fn decide_free(node: &ValidNode, status: &SeiNodeStatus, seen: &Observed) -> Dec
         return Decision::Start(PlanKind::Update(kinds), why);
     }
     if !missing.is_empty() {
-        let why = missing.iter().map(|kind| format!("the {kind:?} is gone")).collect();
+        let why = missing.iter().map(|kind| format!("{} is gone", kind.subject())).collect();
         return Decision::Start(PlanKind::Repair(missing), why);
     }
     if seen.sidecar == SidecarHealth::NotReady {
