@@ -6,6 +6,7 @@
 mod rules;
 mod shape;
 mod stored;
+mod unchanged;
 
 use std::fmt;
 
@@ -90,7 +91,7 @@ impl Admission {
     fn violations(&self, object: &Value, old: Option<&Value>) -> Vec<Violation> {
         let mut found = self.shape.check(&self.schema, object, old);
         if !found.iter().any(shape::blocks_rules) {
-            found.extend(self.rules.check(object, old));
+            found.extend(self.rules.check(&self.schema, object, old));
         }
         found.sort();
         found
