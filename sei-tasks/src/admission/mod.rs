@@ -123,6 +123,12 @@ mod tests {
     }
 
     #[test]
+    fn one_admission_serves_all_threads() {
+        fn shared<T: Send + Sync>() {}
+        shared::<Admission>();
+    }
+
+    #[test]
     fn the_definition_of_seinodes_is_there() {
         let admission = Admission::of_seinodes();
         assert_eq!(admission.create(&node(json!({"chainId": "c", "image": "i", "fullNode": {}}))), []);
