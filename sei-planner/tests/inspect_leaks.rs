@@ -1,5 +1,5 @@
-//! S6: whatever stands in a Secret, no message of a check shows a piece of it — eight bytes in a row of a planted value, raw,
-//! escaped, as numbers, in hex or in base64.
+//! S6: whatever stands in a Secret, no message of a check shows a piece of it — eight bytes in a row of a planted value,
+//! raw, escaped, as numbers, in hex or in base64.
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 

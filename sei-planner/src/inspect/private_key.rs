@@ -41,8 +41,8 @@ impl PublicKey {
         }
     }
 
-    /// The key that belongs to a private key, whatever label the PEM block had. `None` when the bytes are no key, its numbers do
-    /// not fit each other, or its kind is not known.
+    /// The key that belongs to a private key, whatever label the PEM block had. `None` when the bytes are no key, its
+    /// numbers do not fit each other, or its kind is not known.
     pub(super) fn of_private(der: &[u8]) -> Option<Self> {
         let fields = sequence(der)?;
         let tags: Vec<Tag> = fields.iter().map(Any::tag).collect();

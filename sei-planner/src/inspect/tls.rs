@@ -103,7 +103,7 @@ fn leaf(pem: &[u8], name: &str) -> Result<Leaf, String> {
         Ok(_) | Err(_) => return Err(fails("the first certificate is not valid X.509")),
     };
     let public = PublicKey::of_certificate(certificate.public_key())
-        .ok_or_else(|| fails("the certificate's key is neither RSA, EC nor Ed25519"))?;
+        .ok_or_else(|| fails("the certificate's key is no usable RSA, EC or Ed25519 key"))?;
     Ok(Leaf {
         names: dns_names(&certificate)
             .ok_or_else(|| fails("the certificate's subject alternative names are broken"))?,
@@ -227,7 +227,7 @@ mod tests {
             (
                 tls(include_bytes!("../../../fixtures/inspect/tls/ed448.crt"), KEY),
                 TLS_SECRET_MALFORMED,
-                "tls.crt does not parse: the certificate's key is neither RSA, EC nor Ed25519",
+                "tls.crt does not parse: the certificate's key is no usable RSA, EC or Ed25519 key",
             ),
             (
                 tls(CERTIFICATE, b"x"),
