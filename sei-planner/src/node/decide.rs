@@ -87,7 +87,7 @@ fn decide_active(node: &ValidNode, status: &SeiNodeStatus, plan: &TaskPlan, seen
         return Decision::RestoreService;
     }
     if status.phase() == NodePhase::Running && misses_more(plan, seen) {
-        return in_its_place(node, status, seen);
+        return in_its_place(node, status, seen).unwrap_or(Decision::Continue);
     }
     if !edited && lost.is_none() {
         return Decision::Continue;
@@ -116,23 +116,20 @@ fn successor(node: &ValidNode, status: &SeiNodeStatus, plan: &TaskPlan, seen: &O
         let drift = drift(node, status).into_iter().map(|(kind, _)| kind).collect();
         return Decision::Supersede(PlanKind::Update(drift), vec![why]);
     }
-    match in_its_place(node, status, seen) {
-        // Nothing is missing and nothing drifted; only the gate was not looked at while the plan ran.
-        Decision::Continue => Decision::Supersede(PlanKind::MarkReady, vec![why]),
-        decision => decision,
-    }
+    // Without drift, and with nothing missing, only the gate is left, which nobody looked at while the plan ran.
+    in_its_place(node, status, seen).unwrap_or_else(|| Decision::Supersede(PlanKind::MarkReady, vec![why]))
 }
 
-/// What a node that runs needs now, in place of the active plan.
-fn in_its_place(node: &ValidNode, status: &SeiNodeStatus, seen: &Observed) -> Decision {
+/// What a node that runs needs now, in place of the active plan; `None` when nothing is asked for that the plan stands in
+/// the way of.
+fn in_its_place(node: &ValidNode, status: &SeiNodeStatus, seen: &Observed) -> Option<Decision> {
     match decide_free(node, status, seen) {
-        Decision::Start(kind, why) => Decision::Supersede(kind, why),
-        // Nothing is asked for that the plan stands in the way of.
+        Decision::Start(kind, why) => Some(Decision::Supersede(kind, why)),
         Decision::Continue
         | Decision::RestoreService
         | Decision::Supersede(..)
         | Decision::Wait(_)
-        | Decision::Idle => Decision::Continue,
+        | Decision::Idle => None,
     }
 }
 
