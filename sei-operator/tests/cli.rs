@@ -2,39 +2,12 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
+mod commands;
+
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
 
-use assert_cmd::Command;
+use commands::{json, root, run, transcript};
 use serde_json::Value;
-
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace").to_owned()
-}
-
-/// Runs the program in the workspace, with nothing in its environment but what is given.
-fn run(args: &[&str], environment: &[(&str, &str)], stdin: &str) -> std::process::Output {
-    let mut command = Command::cargo_bin("sei-operator").expect("the binary of this package");
-    command.current_dir(root()).env_clear().envs(environment.iter().copied());
-    command.args(args).write_stdin(stdin).output().expect("the binary starts")
-}
-
-/// A whole run, for a snapshot.
-fn transcript(args: &[&str], environment: &[(&str, &str)], stdin: &str) -> String {
-    let output = run(args, environment, stdin);
-    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).expect("UTF-8");
-    format!(
-        "$ sei-operator {}\nexit code {}\n\n--- stdout\n{}\n--- stderr\n{}",
-        args.join(" "),
-        output.status.code().expect("an exit code"),
-        text(&output.stdout),
-        text(&output.stderr),
-    )
-}
-
-fn json(args: &[&str]) -> Value {
-    serde_json::from_slice(&run(args, &[], "").stdout).expect("JSON on stdout")
-}
 
 #[test]
 fn plans_of_every_case() {

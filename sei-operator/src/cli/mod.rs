@@ -2,8 +2,10 @@
 //!
 //! To add a command, add a variant to [`Command`] and an arm to [`dispatch`].
 
+mod completions;
 mod crds;
 mod explain;
+mod man;
 mod plan;
 mod platform;
 mod render;
@@ -22,12 +24,15 @@ use crate::input::diagnostics::{Diagnostic, Severity};
 use crate::output::{self, Paint};
 use crate::run::RunArgs;
 
+/// Name of the program.
+const PROGRAM: &str = "sei-operator";
+
 /// Runs Sei blockchain nodes on Kubernetes.
 ///
 /// Nodes are described by objects of the kind SeiNode. Without a cluster this program shows what would be done for them;
 /// inside one it does it.
 #[derive(Debug, Parser)]
-#[command(name = "sei-operator", version, propagate_version = true, max_term_width = 100, after_help = EXAMPLES)]
+#[command(name = PROGRAM, version, propagate_version = true, max_term_width = 100, after_help = EXAMPLES)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -41,6 +46,7 @@ Examples:
   sei-operator crds | kubectl apply --server-side -f -
   sei-operator run --platform prod.env          The operator itself, in a cluster
   sei-operator explain SEI0010                  What a diagnostic means
+  sei-operator man plan | man -l -              The manual of a command
 
 Data goes to stdout, everything else to stderr. Set NO_COLOR to switch colours off.";
 
@@ -53,6 +59,8 @@ enum Command {
     Crds(crds::Args),
     Run(RunArgs),
     Explain(explain::Args),
+    Completions(completions::Args),
+    Man(man::Args),
 }
 
 fn dispatch(command: Command) -> io::Result<Exit> {
@@ -63,6 +71,8 @@ fn dispatch(command: Command) -> io::Result<Exit> {
         Command::Crds(args) => crds::run(&args),
         Command::Run(args) => run::run(args),
         Command::Explain(args) => explain::run(&args),
+        Command::Completions(args) => completions::run(&args),
+        Command::Man(args) => man::run(&args),
     }
 }
 
