@@ -68,7 +68,7 @@ fn the_json_of_a_plan_has_the_agreed_form() {
     assert_eq!(results.len(), 4);
     let mut tasks = 0;
     for result in results {
-        assert_eq!(keys(result), ["kind", "name", "namespace", "outcome", "plan", "problems", "why"]);
+        assert_eq!(keys(result), ["changes", "kind", "name", "namespace", "outcome", "plan", "problems", "why"]);
         assert!(["plan", "none", "waiting", "refused"].contains(&result["outcome"].as_str().expect("a word")));
         tasks += result["plan"]["tasks"].as_array().map_or(0, Vec::len);
         for problem in result["problems"].as_array().expect("problems") {

@@ -11,7 +11,6 @@ mod platform;
 mod render;
 mod run;
 mod simulate;
-mod table;
 
 use std::io;
 use std::path::PathBuf;

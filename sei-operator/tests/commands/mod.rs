@@ -1,6 +1,7 @@
 //! Runs of single commands, a file per family, and what all of them share.
 
 pub(crate) mod manual;
+pub(crate) mod plan;
 
 use std::path::{Path, PathBuf};
 use std::process::Output;

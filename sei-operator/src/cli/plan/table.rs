@@ -4,7 +4,8 @@ use sei_planner::api::{PlannedTask, TaskPlan, TaskStatus};
 use sei_planner::task::codec;
 use serde_json::Value;
 
-use super::plan::{Outcome, Report};
+use super::report::{Outcome, Report, Word};
+use super::why::{Change, shown};
 use crate::output::Paint;
 
 /// Longest text of the parameters of a task, in characters.
@@ -28,7 +29,7 @@ fn node(result: &Outcome, paint: Paint) -> String {
     if let Some(plan) = &result.plan {
         text += &tasks(plan, paint);
     }
-    for why in &result.why {
+    for why in reasons(result) {
         text += &format!("  WHY  {why}\n");
     }
     for problem in &result.problems {
@@ -37,7 +38,15 @@ fn node(result: &Outcome, paint: Paint) -> String {
     text
 }
 
-fn heading(result: &Outcome) -> String {
+/// Why: the fields that differ, then what else the planner said.
+fn reasons(result: &Outcome) -> Vec<String> {
+    let fields = result.changes.iter().map(Change::to_string);
+    let told = |sentence: &&String| result.changes.iter().any(|change| change.is_told_by(sentence));
+    fields.chain(result.why.iter().filter(|sentence| !told(sentence)).cloned()).collect()
+}
+
+/// Kind, namespace and name.
+pub(super) fn heading(result: &Outcome) -> String {
     match (result.kind.as_str(), result.name.as_str()) {
         ("", "") => "(unknown object)".to_owned(),
         (kind, "") => format!("{kind} (without a name)"),
@@ -47,11 +56,11 @@ fn heading(result: &Outcome) -> String {
 
 fn outcome(result: &Outcome, paint: Paint) -> String {
     let kind = result.plan.as_ref().and_then(|plan| plan.kind).map(|kind| format!(" {kind:?}")).unwrap_or_default();
-    let text = format!("{}{kind}", result.outcome);
+    let text = format!("{}{kind}", result.outcome.as_str());
     match result.outcome {
-        "none" => paint.green(&text),
-        "refused" => paint.red(&text),
-        _ => paint.yellow(&text),
+        Word::None => paint.green(&text),
+        Word::Refused => paint.red(&text),
+        Word::Plan | Word::Waiting => paint.yellow(&text),
     }
 }
 
@@ -88,23 +97,38 @@ fn mark(task: &PlannedTask, paint: Paint) -> String {
         TaskStatus::Failed => paint.red("✗"),
         TaskStatus::Running => paint.blue("…"),
         TaskStatus::Pending => {
-            let decoded = codec::decode(&task.kind, &task.params);
-            if decoded.is_ok_and(|task| task.is_disruptive()) { paint.yellow("~") } else { paint.green("+") }
+            if restarts(task) {
+                paint.yellow("~")
+            } else {
+                paint.green("+")
+            }
         }
     }
 }
 
+/// Whether a task restarts the node's pod.
+pub(super) fn restarts(task: &PlannedTask) -> bool {
+    codec::decode(&task.kind, &task.params).is_ok_and(|task| task.is_disruptive())
+}
+
 /// `key=value` pairs; what every task carries (the node) and what is empty is left out.
-fn params(params: &Value) -> String {
+pub(super) fn params(params: &Value) -> String {
     let pairs = params.as_object().into_iter().flatten().filter(|(key, value)| {
         let about_the_node = matches!(key.to_lowercase().as_str(), "nodename" | "namespace");
         !about_the_node && !is_empty(value)
     });
-    let text = pairs.map(|(key, value)| format!("{key}={}", shown(value))).collect::<Vec<_>>().join(" ");
+    let text = pairs.map(|(key, value)| format!("{}={}", lower_camel(key), shown(value))).collect::<Vec<_>>().join(" ");
     if text.chars().count() <= PARAMS_WIDTH_MAX {
         return text;
     }
     text.chars().take(PARAMS_WIDTH_MAX - 1).chain(['…']).collect()
+}
+
+/// Some params are stored capitalised; people know them as fields of the spec.
+fn lower_camel(key: &str) -> String {
+    let mut chars = key.chars();
+    let first = chars.next().map(|c| c.to_ascii_lowercase());
+    first.into_iter().chain(chars).collect()
 }
 
 fn is_empty(value: &Value) -> bool {
@@ -115,12 +139,5 @@ fn is_empty(value: &Value) -> bool {
         Value::String(s) => s.is_empty(),
         Value::Array(a) => a.is_empty(),
         Value::Object(o) => o.is_empty(),
-    }
-}
-
-fn shown(value: &Value) -> String {
-    match value {
-        Value::String(text) => text.clone(),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => value.to_string(),
     }
 }
