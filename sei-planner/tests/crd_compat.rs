@@ -2,14 +2,12 @@
 //! but for the differences in one table, so that what a running fleet stores stays valid.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::disallowed_methods, reason = "tests")]
 
-mod schema;
-
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
 use std::{env, fs};
 
+use sei_planner::api::crd;
 use serde_json::{Value, json};
-
-use schema::{fixture, ours, schema_of, yaml};
 
 /// Path, what differs there, why. Nothing else differs, and everything here does.
 const DIFFERENCES: &[(&str, &str, &str)] = &[
@@ -52,6 +50,27 @@ const TLS: &str = "certificates may also come from an issuer, and those are free
 const RECORD: &str = "what was really applied is recorded, so that an edit is noticed";
 const PLAN: &str = "what a plan does is stored, not inferred";
 const RETRY: &str = "a failed plan is tried again, later each time";
+
+/// A path below `fixtures/` of the repository.
+fn fixture(path: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../fixtures").join(path)
+}
+
+/// The YAML file at a path.
+fn yaml(path: &Path) -> Value {
+    let text = fs::read_to_string(path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+    serde_saphyr::from_str(&text).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
+}
+
+/// Our CustomResourceDefinition as it is written to a file.
+fn ours() -> Value {
+    crd::manifest(&crd::seinode()).unwrap()
+}
+
+/// The schema of a definition's only version.
+fn schema_of(definition: &Value) -> &Value {
+    &definition["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
+}
 
 #[test]
 fn the_schema_differs_only_as_intended() {

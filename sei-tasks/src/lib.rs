@@ -1,7 +1,9 @@
 //! Executes the plans of `sei-planner`: behind traits, on a real cluster or in a simulated world.
 //!
 //! [`world`] holds the traits and [`reconcile`] the pipeline that runs on them; [`kube`] and [`http`] are the real world.
+//! [`admission`] answers for the API server where there is none.
 
+pub mod admission;
 mod causes;
 mod delete;
 mod execute;

@@ -1,0 +1,115 @@
+//! Rules in CEL, `x-kubernetes-validations`, by kube's library, and what it does otherwise than the API server.
+
+use std::collections::BTreeMap;
+
+use kube::core::cel::{CompiledSchema, ErrorKind, ValidationError, compile_schema, validate_compiled};
+use regex::Regex;
+use serde_json::Value;
+
+use super::Violation;
+
+/// The keyword under which rules stand in a schema.
+const KEYWORD: &str = "x-kubernetes-validations";
+/// Fields of these names are read by their plain name on an API server. The library knows only the escaped one, takes
+/// the plain one for an absent field, and a rule about it would hold for every object.
+const WORDS_OF_CEL: &str =
+    r"\.(as|break|const|continue|else|for|function|if|import|let|loop|package|namespace|return|var|void|while)\b";
+
+/// The compiled rules of a schema.
+#[derive(Debug)]
+pub(super) struct Rules {
+    compiled: CompiledSchema,
+    /// Rules by their spelling for the library.
+    originals: BTreeMap<String, String>,
+}
+
+impl Rules {
+    pub(super) fn of(schema: &Value) -> Self {
+        let mut schema = schema.clone();
+        let mut originals = BTreeMap::new();
+        if let Ok(words) = Regex::new(WORDS_OF_CEL) {
+            respell(&mut schema, &words, &mut originals);
+        }
+        Self { compiled: compile_schema(&schema), originals }
+    }
+
+    /// The rules that do not hold for an object, or for its change from `old`. Both are in their stored form.
+    pub(super) fn check(&self, object: &Value, old: Option<&Value>) -> Vec<Violation> {
+        let errors = validate_compiled(&self.compiled, object, old).err().into_iter().flatten();
+        let new = errors.filter(|error| !old.is_some_and(|old| was_so_before(error, object, old)));
+        new.map(|error| self.violation(error)).collect()
+    }
+
+    fn violation(&self, error: ValidationError) -> Violation {
+        let rule = self.originals.get(&error.rule).cloned().unwrap_or(error.rule);
+        Violation { path: error.field_path, keyword: KEYWORD, rule: Some(rule), message: error.message }
+    }
+}
+
+/// Escapes words of CEL in every rule of a schema, and notes what the rules looked like.
+fn respell(schema: &mut Value, words: &Regex, originals: &mut BTreeMap<String, String>) {
+    match schema {
+        Value::Object(fields) => {
+            if let Some(Value::Array(rules)) = fields.get_mut(KEYWORD) {
+                rules.iter_mut().for_each(|rule| respell_rule(rule, words, originals));
+            }
+            fields.values_mut().for_each(|inner| respell(inner, words, originals));
+        }
+        Value::Array(items) => items.iter_mut().for_each(|inner| respell(inner, words, originals)),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
+
+fn respell_rule(rule: &mut Value, words: &Regex, originals: &mut BTreeMap<String, String>) {
+    if let Some(Value::String(text)) = rule.get_mut("rule") {
+        let spelled = words.replace_all(text, ".__${1}__").into_owned();
+        originals.insert(spelled.clone(), std::mem::replace(text, spelled));
+    }
+}
+
+/// The API server forgives a value that breaks a rule when the update does not touch it. It knows no better for an
+/// element of a list than that the whole list is the same.
+fn was_so_before(error: &ValidationError, object: &Value, old: &Value) -> bool {
+    if error.kind != ErrorKind::ValidationFailure || error.rule.contains("oldSelf") {
+        return false;
+    }
+    let outside_lists = error.field_path.split('[').next().unwrap_or_default();
+    let value = |root| outside_lists.split('.').try_fold(root, |here: &Value, name| here.get(name));
+    value(object) == value(old)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn rules(rule: &str) -> Rules {
+        Rules::of(&json!({
+            "type": "object",
+            "properties": {
+                "import": { "type": "string" },
+                "imported": { "type": "string" },
+                "list": { "type": "array", "items": { "type": "object", "properties": { "a": { "type": "integer" } } } },
+            },
+            "x-kubernetes-validations": [{ "rule": rule, "message": "no" }],
+        }))
+    }
+
+    #[test]
+    fn words_are_respelled_where_they_are_whole_fields_and_told_as_they_were() {
+        let rule = "has(self.import) && has(self.imported)";
+        assert_eq!(rules(rule).check(&json!({"import": "a", "imported": "b"}), None), []);
+        let found = rules(rule).check(&json!({"imported": "b"}), None);
+        assert_eq!(found[0].rule.as_deref(), Some(rule));
+        assert_eq!(rules(rule).check(&json!({"import": "a"}), None).len(), 1);
+    }
+
+    #[test]
+    fn a_rule_about_changes_is_never_forgiven() {
+        let old = json!({"import": "a"});
+        assert_eq!(rules("oldSelf.import != self.import").check(&old, Some(&old)).len(), 1);
+        assert_eq!(rules("self.import != 'a'").check(&old, Some(&old)), []);
+        assert_eq!(rules("self.import != 'a'").check(&old, None).len(), 1);
+    }
+}

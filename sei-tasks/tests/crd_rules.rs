@@ -1,0 +1,195 @@
+//! Every rule and bound of `spec` has a case in `fixtures/crd/`: an object it refuses, one close to it that it accepts,
+//! and what it says. With `old.yaml` the two are updates of that object. A suite on a real API server replays the cases.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::disallowed_methods, reason = "tests")]
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use sei_planner::api::crd;
+use sei_tasks::admission::{Admission, Violation};
+use serde_json::Value;
+
+/// Keywords that bound values. Whatever else stands in a schema describes, types or shapes it.
+const BOUNDS: [&str; 9] =
+    ["enum", "maxItems", "maxLength", "minItems", "minLength", "minProperties", "minimum", "pattern", LIST_KEYS];
+const LIST_KEYS: &str = "x-kubernetes-list-map-keys";
+const OTHER_KEYWORDS: [&str; 12] = [
+    "additionalProperties",
+    "anyOf",
+    "default",
+    "description",
+    "format",
+    "items",
+    "properties",
+    "required",
+    "type",
+    "x-kubernetes-int-or-string",
+    "x-kubernetes-list-type",
+    "x-kubernetes-validations",
+];
+
+struct Case {
+    name: String,
+    good: Value,
+    bad: Value,
+    old: Option<Value>,
+    message: String,
+}
+
+impl Case {
+    /// What there is to say against an object of the case; with `old`, against the update to it.
+    fn violations(&self, admission: &Admission, object: &Value) -> Vec<Violation> {
+        match &self.old {
+            Some(old) => admission.update(old, object),
+            None => admission.create(object),
+        }
+    }
+}
+
+fn schema() -> Value {
+    let definition = crd::manifest(&crd::seinode()).unwrap();
+    definition["spec"]["versions"][0]["schema"]["openAPIV3Schema"].clone()
+}
+
+fn yaml(path: &Path) -> Value {
+    let text = fs::read_to_string(path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+    serde_saphyr::from_str(&text).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
+}
+
+fn cases() -> Vec<Case> {
+    let crd = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../fixtures/crd");
+    let entries = fs::read_dir(crd).unwrap();
+    let mut folders: Vec<PathBuf> = entries.map(|e| e.unwrap().path()).collect();
+    folders.retain(|f| f.is_dir());
+    folders.sort();
+    folders.iter().map(|f| case(f)).collect()
+}
+
+fn case(folder: &Path) -> Case {
+    let old = folder.join("old.yaml");
+    let message = fs::read_to_string(folder.join("message.txt")).unwrap();
+    Case {
+        name: folder.file_name().unwrap().to_str().unwrap().to_owned(),
+        good: yaml(&folder.join("good.yaml")),
+        bad: yaml(&folder.join("bad.yaml")),
+        old: old.exists().then(|| yaml(&old)),
+        message: message.trim().to_owned(),
+    }
+}
+
+/// The bound that is broken, named by its place in the schema: `spec.peers[].static.addresses minItems`.
+fn bound_of(schema: &Value, violation: &Violation) -> String {
+    let mut at = schema;
+    let mut path = Vec::new();
+    for step in violation.path.split('.') {
+        let (name, is_element) = step.split_once('[').map_or((step, false), |(name, _)| (name, true));
+        let property = &at["properties"][name];
+        let named = property.is_object();
+        // An absent property is the keyword's own, as in `spec.image required`.
+        path.push(if named { name } else { "{}" }.to_owned() + if is_element { "[]" } else { "" });
+        at = if named { property } else { &at["additionalProperties"] };
+        at = if is_element { &at["items"] } else { at };
+    }
+    let path = path.join(".").replace(".{}", "{}");
+    match &violation.rule {
+        Some(rule) => format!("{path} rule {rule}"),
+        // Told of an element, asked for by the list.
+        None if violation.keyword == LIST_KEYS => format!("{} {LIST_KEYS}", path.trim_end_matches("[]")),
+        None => format!("{path} {}", violation.keyword),
+    }
+}
+
+/// Every bound and rule inside a schema, named as [`bound_of`] names them.
+fn bounds_of(path: &str, schema: &Value) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    for (keyword, value) in schema.as_object().unwrap() {
+        match keyword.as_str() {
+            "properties" => {
+                for (name, property) in value.as_object().unwrap() {
+                    found.extend(bounds_of(&format!("{path}.{name}"), property));
+                }
+            }
+            "items" => found.extend(bounds_of(&format!("{path}[]"), value)),
+            "additionalProperties" => found.extend(bounds_of(&format!("{path}{{}}"), value)),
+            "required" => {
+                let names = value.as_array().unwrap().iter();
+                found.extend(names.map(|n| format!("{path}.{} required", n.as_str().unwrap())));
+            }
+            "x-kubernetes-validations" => {
+                let rules = value.as_array().unwrap().iter();
+                found.extend(rules.map(|r| format!("{path} rule {}", r["rule"].as_str().unwrap())));
+            }
+            bound if BOUNDS.contains(&bound) => {
+                found.insert(format!("{path} {bound}"));
+            }
+            other => assert!(OTHER_KEYWORDS.contains(&other), "{path}: this test does not know the keyword {other}"),
+        }
+    }
+    found
+}
+
+/// The API server drops an unknown field and goes on; in a fixture it is a slip of the pen.
+fn assert_known(name: &str, object: &Value, stored: &Value) {
+    for (field, value) in object.as_object().into_iter().flatten() {
+        assert!(stored.get(field).is_some(), "{name}: unknown field {field}");
+        assert_known(name, value, &stored[field]);
+    }
+    for (i, value) in object.as_array().into_iter().flatten().enumerate() {
+        assert_known(name, value, &stored[i]);
+    }
+}
+
+#[test]
+fn good_objects_are_accepted_and_bad_ones_refused_for_the_stated_reason() {
+    let admission = Admission::of_seinodes();
+    for case in cases() {
+        let name = &case.name;
+        for object in [&case.good, &case.bad].into_iter().chain(&case.old) {
+            assert_known(name, object, &admission.defaulted(object.clone()));
+        }
+        if let Some(old) = &case.old {
+            assert_eq!(admission.create(old), [], "{name}/old.yaml");
+        }
+        assert_eq!(case.violations(&admission, &case.good), [], "{name}/good.yaml");
+        let bad = case.violations(&admission, &case.bad);
+        let told = bad.iter().any(|v| v.to_string().contains(&case.message));
+        assert!(told, "{name}/bad.yaml: {bad:#?}");
+        assert!(!case.message.is_empty(), "{name}/message.txt");
+    }
+}
+
+#[test]
+fn every_rule_and_bound_of_the_spec_has_a_case() {
+    let (admission, schema) = (Admission::of_seinodes(), schema());
+    let mut missing = bounds_of("spec", &schema["properties"]["spec"]);
+    let total = missing.len();
+    assert!(total > 90, "only {total} bounds: did the walk lose its way?");
+    for case in cases() {
+        let bad = case.violations(&admission, &case.bad);
+        for violation in bad.iter().filter(|v| v.to_string().contains(&case.message)) {
+            missing.remove(&bound_of(&schema, violation));
+        }
+    }
+    assert_eq!(missing, BTreeSet::new(), "{} of {total} have no case", missing.len());
+}
+
+#[test]
+fn the_only_fields_filled_in_are_these_two() {
+    fn defaults(path: &str, node: &Value, found: &mut Vec<(String, Value)>) {
+        if let Some(value) = node.get("default") {
+            found.push((path.to_owned(), value.clone()));
+        }
+        for (name, property) in node["properties"].as_object().into_iter().flatten() {
+            defaults(&format!("{path}.{name}"), property, found);
+        }
+        if node["items"].is_object() {
+            defaults(&format!("{path}[]"), &node["items"], found);
+        }
+    }
+    let mut found = Vec::new();
+    defaults("", &schema(), &mut found);
+    let keyring = ".spec.validator.operatorKeyring.secret.keyName".to_owned();
+    let port = ".spec.sidecar.port".to_owned();
+    assert_eq!(found, [(port, 7777.into()), (keyring, "node_admin".into())]);
+}
