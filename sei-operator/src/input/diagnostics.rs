@@ -65,6 +65,14 @@ codes! {
         "The object passed the schema and still cannot be read. Please report it with the document.";
     PLATFORM_SETTING = "SEI0015", "platform setting",
         "A setting of the platform is missing or wrong. Settings come from --platform FILE, or from the environment; `sei-operator plan --help` lists them.";
+    STATUS_OF_NOBODY = "SEI0016", "status of no planned node",
+        "A file of --status holds a node that is not among the planned ones, so its status is not used. Statuses are matched by namespace and name; an object without a namespace is in `default`.";
+    SECRET_SKIPPED = "SEI0017", "not a Secret",
+        "A file of --secret holds an object that is no v1 Secret. ExternalSecrets, SealedSecrets and the like hold no usable data: name the Secret that is made of them.";
+    SECRET_UNUSABLE = "SEI0018", "unusable Secret",
+        "A Secret cannot be read: values of `data` are base64, values of `stringData` are texts, and it needs a name. Lines of Secrets are never shown.";
+    SECRET_OF_NOBODY = "SEI0019", "Secret of no planned node",
+        "No planned node names this Secret. Secrets are matched by namespace and name, and a node uses those of its own namespace.";
 }
 
 /// The codes of the planner. A test finds those that are missing here.

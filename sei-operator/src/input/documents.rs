@@ -15,7 +15,7 @@ use super::schema;
 use super::yaml::{self, Fault, Node, Span, Value};
 
 /// Namespace of an object that names none, as kubectl has it.
-const DEFAULT_NAMESPACE: &str = "default";
+pub(super) const DEFAULT_NAMESPACE: &str = "default";
 
 /// One object of ours, or a document that might be one.
 #[derive(Clone, Debug)]
@@ -266,7 +266,7 @@ fn duplicate_key(file: &str, fault: &Fault) -> Diagnostic {
 
 /// The parts of a text between document markers (`---`), each with the number of its first line, so that one bad
 /// document does not hide the others. YAML allows no other meaning for `---` at the start of a line.
-fn chunks(text: &str) -> Vec<(usize, &str)> {
+pub(super) fn chunks(text: &str) -> Vec<(usize, &str)> {
     let mut chunks = Vec::new();
     let (mut start, mut start_line, mut at) = (0, 1, 0);
     for (line, content) in (1..).zip(text.split_inclusive('\n')) {

@@ -1,11 +1,13 @@
 //! What people hand to the command line: files of YAML or JSON, read so that every remark knows its line.
 //!
 //! The order of things: [`sources`] reads texts, [`documents`] finds objects in them, [`yaml`] parses one, [`schema`]
-//! checks it as the API server would, [`diagnostics`] says what is wrong. Nothing here plans anything.
+//! checks it as the API server would, [`diagnostics`] says what is wrong; [`secrets`] reads Secrets. Nothing here plans
+//! anything.
 
 pub(crate) mod diagnostics;
 mod documents;
 mod schema;
+pub(crate) mod secrets;
 pub(crate) mod sources;
 pub(crate) mod yaml;
 

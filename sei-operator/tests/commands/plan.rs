@@ -54,3 +54,37 @@ fn real_outputs_fit_the_published_schema() {
     other["results"][0]["outcome"] = "perhaps".into();
     assert!(!validator.is_valid(&other), "the schema tells words apart");
 }
+
+#[test]
+fn statuses_come_from_a_file() {
+    let nodes = "fixtures/cli/saved-status/nodes.yaml";
+    let args = ["plan", "-f", nodes, "--status", "fixtures/cli/saved-status/saved.yaml"];
+    insta::assert_snapshot!("saved-status", transcript(&args, &[], ""));
+    let args = ["plan", "-f", nodes, "--status", "fixtures/cli/saved-status/unreadable.yaml"];
+    insta::assert_snapshot!("saved-status-unreadable", transcript(&args, &[], ""));
+}
+
+#[test]
+fn a_saved_status_brings_the_generation() {
+    let saved = "fixtures/cli/saved-status/saved.yaml";
+    let report = json(&["plan", "-o", "json", "-f", "fixtures/cli/saved-status/nodes.yaml", "--status", saved]);
+    let outcomes: Vec<_> = report["results"].as_array().expect("results").iter().map(|r| &r["outcome"]).collect();
+    assert_eq!(outcomes, ["none", "plan", "plan"]);
+    assert_eq!(report["results"][1]["plan"]["targetGeneration"], 8, "applying the edit counts");
+    assert_eq!(report["results"][1]["plan"]["kind"], "Update");
+    assert_eq!(report["results"][2]["plan"]["kind"], "Init");
+    let itself = json(&["plan", "-o", "json", "-f", saved, "--status", saved]);
+    let outcomes: Vec<_> = itself["results"].as_array().expect("results").iter().map(|r| &r["outcome"]).collect();
+    assert_eq!(outcomes, ["none", "none", "none"]);
+}
+
+#[test]
+fn nothing_of_a_secret_is_ever_shown() {
+    let node = "fixtures/cli/directory/b.yml";
+    for name in ["unusable", "unused"] {
+        let path = format!("fixtures/cli/secrets/{name}.yaml");
+        let told = transcript(&["plan", "-f", node, "--secret", &path], &[], "");
+        assert!(!told.contains("hush") && !told.contains("aHVza"), "{told}");
+        insta::assert_snapshot!(format!("secrets-{name}"), told);
+    }
+}

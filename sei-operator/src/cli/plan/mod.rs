@@ -1,5 +1,6 @@
 //! `plan`: what would happen to each node, and why. Needs no cluster.
 
+mod facts;
 mod graph;
 mod report;
 mod table;
@@ -18,6 +19,7 @@ use super::{Exit, platform, report as say};
 use crate::input::diagnostics::Diagnostic;
 use crate::input::{Document, Input};
 use crate::output::{self, FORMAT_VERSION, Paint};
+use facts::Facts;
 use report::{Outcome, Problem, Report, Summary, Word};
 
 /// Show what would happen to nodes, and why, without a cluster
@@ -46,6 +48,19 @@ pub(super) struct Args {
     /// Without it the settings come from the environment if it has any of them, else from a made-up demo platform.
     #[arg(long, value_name = "FILE")]
     platform: Option<PathBuf>,
+
+    /// Statuses saved from a cluster, to plan from: what `kubectl get seinodes -A -o yaml` prints
+    ///
+    /// Matched by namespace and name. Status, uid, generation and annotations are taken from there; the generation is one
+    /// more where the spec differs, because applying it would be an edit. A node that is not in there is planned as new.
+    #[arg(long, value_name = "FILE", num_args = 1..)]
+    status: Vec<PathBuf>,
+
+    /// Secrets that exist in the cluster, for TLS and keys: manifests, files or directories
+    ///
+    /// Contents are checked and never shown.
+    #[arg(long, value_name = "FILE")]
+    secret: Vec<PathBuf>,
 
     /// How to print the plans
     #[arg(short = 'o', long, value_enum, default_value_t = Format::Table)]
@@ -80,6 +95,7 @@ Examples:
   sei-operator plan -f node.yaml                              One file
   sei-operator plan -f nodes/ --platform prod.env -o json     A directory, as JSON
   kubectl get seinodes -A -o yaml | sei-operator plan -f -    What the operator would do next
+  sei-operator plan -f nodes/ --status saved.yaml             What it would do after applying nodes/
   sei-operator plan -f nodes/ --detailed-exitcode             For CI
   sei-operator plan -f node.yaml -o dot | dot -Tsvg > plan.svg
   sei-operator plan --schema > plan.schema.json
@@ -129,14 +145,16 @@ pub(super) fn run(args: &Args) -> io::Result<Exit> {
     }
     let Some(platform) = platform::load(args.platform.as_deref()) else { return Ok(Exit::Error) };
     let input = Input::read(&args.files);
+    let mut facts = Facts::read(&args.status, &args.secret);
     let mut plans = Plans::default();
     for document in &input.documents {
-        plans.add(document, &platform)?;
+        plans.add(document, &mut facts, &platform)?;
     }
     say(&input, &plans.problems);
+    facts.say_what_is_left();
     let report = plans.report();
     output::data(&printed(&report, args.output)?)?;
-    Ok(exit(&report, args.detailed_exitcode))
+    Ok(if facts.failed { Exit::Error } else { exit(&report, args.detailed_exitcode) })
 }
 
 fn printed(report: &Report, format: Format) -> io::Result<String> {
@@ -168,7 +186,7 @@ struct Plans {
 }
 
 impl Plans {
-    fn add(&mut self, document: &Document, platform: &Platform) -> io::Result<()> {
+    fn add(&mut self, document: &Document, facts: &mut Facts, platform: &Platform) -> io::Result<()> {
         let mut problems = document.problems.clone();
         let mut result = Outcome {
             kind: document.kind.clone(),
@@ -180,18 +198,21 @@ impl Plans {
             changes: Vec::new(),
             problems: Vec::new(),
         };
-        if let Some(node) = &document.node {
-            let planned = plan_node(node, platform, &Observed::default(), now(), &plan_id(node)?);
-            problems.extend(planned.problems.iter().map(|p| document.problem(p.code, &p.field, &p.message)));
-            self.summary.tasks += planned.plan.as_ref().map_or(0, |plan| plan.tasks.len());
-            self.summary.disruptive += planned.disruptive;
-            self.summary.destructive += planned.destructive;
-            result.outcome = planned.outcome.into();
-            result.changes = why::changes(node, planned.plan.as_ref());
-            result.plan = planned.plan;
-            result.why = planned.why;
+        match document.node.as_ref().map(|node| facts.situated(node)) {
+            None => {}
+            // Its problems were told when the facts were read.
+            Some(Err(unknown)) => result.problems.extend(unknown.iter().map(Problem::of)),
+            Some(Ok(node)) => {
+                let planned = plan_node(&node, platform, &Observed::default(), now(), &plan_id(&node)?);
+                problems.extend(planned.problems.iter().map(|p| document.problem(p.code, &p.field, &p.message)));
+                self.summary.add(&planned);
+                result.outcome = planned.outcome.into();
+                result.changes = why::changes(&node, planned.plan.as_ref());
+                result.plan = planned.plan;
+                result.why = planned.why;
+            }
         }
-        result.problems = problems.iter().map(Problem::of).collect();
+        result.problems.extend(problems.iter().map(Problem::of));
         self.results.push(result);
         self.problems.extend(problems);
         Ok(())

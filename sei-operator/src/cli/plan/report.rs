@@ -5,7 +5,7 @@
 use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
 use sei_planner::api::TaskPlan;
-use sei_planner::node::PlanOutcome;
+use sei_planner::node::{NodePlan, PlanOutcome};
 use serde::Serialize;
 
 use super::why::Change;
@@ -128,6 +128,15 @@ pub(in crate::cli) struct Summary {
     pub(in crate::cli) disruptive: u32,
     /// Tasks left to do that destroy data.
     pub(in crate::cli) destructive: u32,
+}
+
+impl Summary {
+    /// Counts a plan.
+    pub(super) fn add(&mut self, planned: &NodePlan) {
+        self.tasks += planned.plan.as_ref().map_or(0, |plan| plan.tasks.len());
+        self.disruptive += planned.disruptive;
+        self.destructive += planned.destructive;
+    }
 }
 
 /// The JSON Schema of [`Report`].
