@@ -26,6 +26,16 @@ const DIFFERENCES: &[(&str, &str, &str)] = &[
     ("spec.sidecar.tls", "new property issuerKind", TLS),
     ("spec.sidecar.tls", "new rule has(self.secretName) != has(self.issuerName)", TLS),
     ("spec.sidecar.tls", "new rule !has(self.issuerKind) || has(self.issuerName)", TLS),
+    ("", "new rule !has(oldSelf.spec) || has(self.spec)", PARENT),
+    ("spec", "new rule !has(oldSelf.dataVolume) || !has(oldSelf.dataVolume.import) || has(self.dataVolume)", PARENT),
+    (
+        "spec",
+        "new rule !has(oldSelf.validator) || has(self.validator) || !(has(oldSelf.validator.signingKey) || has(oldSelf.validator.nodeKey) || has(oldSelf.validator.operatorKeyring))",
+        PARENT,
+    ),
+    ("spec.validator", "new rule !has(oldSelf.signingKey) || has(self.signingKey)", PARENT),
+    ("spec.validator", "new rule !has(oldSelf.nodeKey) || has(self.nodeKey)", PARENT),
+    ("spec.validator", "new rule !has(oldSelf.operatorKeyring) || has(self.operatorKeyring)", PARENT),
     ("spec.dataVolume", "new property retainOnDelete", "a node's volume may outlive the node"),
     ("status", "new property applied", RECORD),
     ("status", "new property currentSidecarTLS", RECORD),
@@ -47,6 +57,7 @@ const DIFFERENCES: &[(&str, &str, &str)] = &[
     ("status.plan.tasks[]", "new property waitingSince", "every waiting task says since when it waits"),
 ];
 const TLS: &str = "certificates may also come from an issuer, and those are free to change";
+const PARENT: &str = "what cannot be changed cannot be dropped with its parent either, and set anew";
 const RECORD: &str = "what was really applied is recorded, so that an edit is noticed";
 const PLAN: &str = "what a plan does is stored, not inferred";
 const RETRY: &str = "a failed plan is tried again, later each time";

@@ -2,7 +2,7 @@
 //! and what it says. With `old.yaml` the two are updates of that object. A suite on a real API server replays the cases.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::disallowed_methods, reason = "tests")]
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -82,7 +82,7 @@ fn case(folder: &Path) -> Case {
 fn bound_of(schema: &Value, violation: &Violation) -> String {
     let mut at = schema;
     let mut path = Vec::new();
-    for step in violation.path.split('.') {
+    for step in violation.path.split('.').filter(|step| !step.is_empty()) {
         let (name, is_element) = step.split_once('[').map_or((step, false), |(name, _)| (name, true));
         let property = &at["properties"][name];
         let named = property.is_object();
@@ -163,6 +163,8 @@ fn good_objects_are_accepted_and_bad_ones_refused_for_the_stated_reason() {
 fn every_rule_and_bound_of_the_spec_has_a_case() {
     let (admission, schema) = (Admission::of_seinodes(), schema());
     let mut missing = bounds_of("spec", &schema["properties"]["spec"]);
+    let root = schema["x-kubernetes-validations"].as_array().unwrap();
+    missing.extend(root.iter().map(|rule| format!(" rule {}", rule["rule"].as_str().unwrap())));
     let total = missing.len();
     assert!(total > 90, "only {total} bounds: did the walk lose its way?");
     for case in cases() {
@@ -172,6 +174,53 @@ fn every_rule_and_bound_of_the_spec_has_a_case() {
         }
     }
     assert_eq!(missing, BTreeSet::new(), "{} of {total} have no case", missing.len());
+}
+
+/// Rules about changes are asked only where the value is on both sides: at every parent something else must refuse.
+#[test]
+fn nothing_that_is_fixed_goes_with_a_parent() {
+    let (admission, schema) = (Admission::of_seinodes(), schema());
+    let mut fixed = Vec::new();
+    fixed_paths("", &schema, &mut fixed);
+    let mut tried: BTreeMap<String, usize> = fixed.iter().map(|path| (path.clone(), 0)).collect();
+    for case in cases() {
+        let objects = [&case.good].into_iter().chain(&case.old);
+        for (object, path) in objects.flat_map(|object| fixed.iter().map(move |path| (object, path))) {
+            let stored = admission.defaulted(object.clone());
+            if stored.pointer(path).is_none() {
+                continue;
+            }
+            *tried.entry(path.clone()).or_default() += 1;
+            for parent in path.match_indices('/').skip(1).map(|(end, _)| &path[..end]).chain([path.as_str()]) {
+                let edited = without(&stored, parent);
+                let found = admission.update(&stored, &edited);
+                assert_ne!(found, [], "{}: {path} went with {parent}", case.name);
+            }
+        }
+    }
+    assert!(tried.len() >= 6 && tried.values().all(|times| *times > 0), "{tried:?}");
+}
+
+/// JSON pointers to what may not change: the value itself, or the Secret of TLS, which a rule further up holds fast.
+fn fixed_paths(path: &str, schema: &Value, found: &mut Vec<String>) {
+    let rules = schema["x-kubernetes-validations"].as_array().into_iter().flatten();
+    if rules.into_iter().any(|rule| rule["rule"] == "self == oldSelf") || path.ends_with("/tls/secretName") {
+        found.push(path.to_owned());
+    }
+    for (name, property) in schema["properties"].as_object().into_iter().flatten() {
+        fixed_paths(&format!("{path}/{name}"), property, found);
+    }
+}
+
+/// The object without what is at a JSON pointer. A node that loses its mode becomes a full node.
+fn without(object: &Value, pointer: &str) -> Value {
+    let mut edited = object.clone();
+    let (parent, name) = pointer.rsplit_once('/').unwrap();
+    edited.pointer_mut(parent).unwrap().as_object_mut().unwrap().remove(name);
+    if pointer == "/spec/validator" {
+        edited["spec"]["fullNode"] = Value::Object(serde_json::Map::new());
+    }
+    edited
 }
 
 #[test]

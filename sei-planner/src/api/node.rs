@@ -21,6 +21,14 @@ const TLS_SECRET_IS_FIXED: &str = "\
     && !(has(self.sidecar) && has(self.sidecar.tls) && has(self.sidecar.tls.secretName)) \
     || has(oldSelf.sidecar) && has(oldSelf.sidecar.tls) && has(self.sidecar) && has(self.sidecar.tls) \
     && self.sidecar.tls == oldSelf.sidecar.tls";
+/// Rules about changes are asked only where a value is on both sides, so what must stay needs a rule at every optional
+/// parent as well: without this one, dropping `dataVolume` would drop the import (R16).
+const IMPORT_STAYS_WITH_ITS_PARENT: &str = "\
+    !has(oldSelf.dataVolume) || !has(oldSelf.dataVolume.import) || has(self.dataVolume)";
+/// The same for the keys of a validator, which another mode would drop (R16).
+const KEYS_STAY_WITH_THEIR_PARENT: &str = "\
+    !has(oldSelf.validator) || has(self.validator) || !(has(oldSelf.validator.signingKey) \
+    || has(oldSelf.validator.nodeKey) || has(oldSelf.validator.operatorKeyring))";
 
 /// The desired state of one Sei node. Exactly one mode (`fullNode`, `archive`, `replayer`, `validator`) is set.
 #[derive(CustomResource, KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
@@ -35,6 +43,7 @@ const TLS_SECRET_IS_FIXED: &str = "\
     status = "SeiNodeStatus",
     derive = "PartialEq",
     doc = "One Sei node: its pod, its data volume and its plan.",
+    validation = ("!has(oldSelf.spec) || has(self.spec)", "spec cannot be removed: delete the node instead"),
     printcolumn(name = "Phase", type_ = "string", json_path = ".status.phase"),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
 )]
@@ -51,6 +60,14 @@ const TLS_SECRET_IS_FIXED: &str = "\
     validation = (
         TLS_SECRET_IS_FIXED,
         "sidecar.tls with a secretName cannot be added, changed or removed after creation; make a new node instead"
+    ),
+    validation = (
+        IMPORT_STAYS_WITH_ITS_PARENT,
+        "dataVolume cannot be removed once it imports a volume: the node would get an empty one"
+    ),
+    validation = (
+        KEYS_STAY_WITH_THEIR_PARENT,
+        "validator cannot be removed once it names keys: a validator with keys stays one; make a new node instead"
     )
 )]
 pub struct SeiNodeSpec {
@@ -389,6 +406,18 @@ pub struct SnapshotPublish {}
     validation = (
         "!has(self.operatorKeyring) || !has(self.nodeKey) || self.operatorKeyring.secret.passphraseSecretRef.secretName != self.nodeKey.secret.secretName",
         "the passphrase of operatorKeyring and nodeKey must be in different Secrets"
+    ),
+    validation = (
+        "!has(oldSelf.signingKey) || has(self.signingKey)",
+        "signingKey cannot be removed: a running node keeps its keys; make a new node instead"
+    ),
+    validation = (
+        "!has(oldSelf.nodeKey) || has(self.nodeKey)",
+        "nodeKey cannot be removed: a running node keeps its keys; make a new node instead"
+    ),
+    validation = (
+        "!has(oldSelf.operatorKeyring) || has(self.operatorKeyring)",
+        "operatorKeyring cannot be removed; make a new node instead"
     )
 )]
 pub struct ValidatorSpec {
@@ -398,13 +427,13 @@ pub struct ValidatorSpec {
     /// Set by the operator of a SeiNodeDeployment for the first validators of a chain.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub genesis_ceremony: Option<GenesisCeremony>,
-    /// The consensus key. Needs `nodeKey`.
+    /// The consensus key. Needs `nodeKey`. Stays once set.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub signing_key: Option<SigningKey>,
-    /// The P2P identity. Needs `signingKey`.
+    /// The P2P identity. Needs `signingKey`. Stays once set.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub node_key: Option<NodeKey>,
-    /// The operator account's keyring, for the sidecar only.
+    /// The operator account's keyring, for the sidecar only. Stays once set.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub operator_keyring: Option<OperatorKeyring>,
 }
