@@ -27,6 +27,50 @@ pub const PVC_NOT_READY: &str = "PVCNotReady";
 /// Reason: never, until the claim or the spec changes.
 pub const PVC_INVALID: &str = "PVCInvalid";
 
+/// Condition: the Secret with the consensus key can be used.
+pub const SIGNING_KEY_READY: &str = "SigningKeyReady";
+/// Reason: the consensus key passed every check.
+pub const SIGNING_KEY_VALIDATED: &str = "SigningKeyValidated";
+/// Reason: the consensus key is not there yet; looked at again.
+pub const SIGNING_KEY_NOT_READY: &str = "SigningKeyNotReady";
+/// Reason: the consensus key cannot be used until its Secret changes.
+pub const SIGNING_KEY_INVALID: &str = "SigningKeyInvalid";
+
+/// Condition: the Secret with the node key can be used.
+pub const NODE_KEY_READY: &str = "NodeKeyReady";
+/// Reason: the node key passed every check.
+pub const NODE_KEY_VALIDATED: &str = "NodeKeyValidated";
+/// Reason: the node key is not there yet; looked at again.
+pub const NODE_KEY_NOT_READY: &str = "NodeKeyNotReady";
+/// Reason: the node key cannot be used until its Secret changes.
+pub const NODE_KEY_INVALID: &str = "NodeKeyInvalid";
+
+/// Condition: the operator's keyring and the passphrase for it can be used.
+pub const OPERATOR_KEYRING_READY: &str = "OperatorKeyringReady";
+/// Reason: keyring and passphrase passed every check.
+pub const OPERATOR_KEYRING_VALIDATED: &str = "OperatorKeyringValidated";
+/// Reason: one of the two Secrets is not there yet; looked at again.
+pub const OPERATOR_KEYRING_NOT_READY: &str = "OperatorKeyringNotReady";
+/// Reason: the pair cannot be used until one of the Secrets changes.
+pub const OPERATOR_KEYRING_INVALID: &str = "OperatorKeyringInvalid";
+
+/// Condition: the Secret with the sidecar's certificate can be used.
+pub const SIDECAR_TLS_SECRET_READY: &str = "SidecarTLSSecretReady";
+/// Reason: the TLS Secret passed every check.
+pub const TLS_SECRET_READY: &str = "TLSSecretReady";
+/// Reason: there is no TLS Secret.
+pub const TLS_SECRET_NOT_FOUND: &str = "TLSSecretNotFound";
+/// Reason: the TLS Secret could not be read.
+pub const TLS_SECRET_UNAVAILABLE: &str = "TLSSecretUnavailable";
+/// Reason: the Secret holds no certificate, or no private key, in a form that can be read.
+pub const TLS_SECRET_MALFORMED: &str = "TLSSecretMalformed";
+/// Reason: the certificate is not made out to all names that the node is called by.
+pub const TLS_SECRET_SANS_MISMATCH: &str = "TLSSecretSANsMismatch";
+/// Reason: the certificate is expired, or not yet valid.
+pub const TLS_SECRET_EXPIRED: &str = "TLSSecretExpired";
+/// Reason: the private key belongs to another certificate.
+pub const TLS_SECRET_KEY_MISMATCH: &str = "TLSSecretKeyMismatch";
+
 /// Condition: the spec can be planned. Present only while it cannot, or after it once could not.
 pub const SPEC_ACCEPTED: &str = "SpecAccepted";
 /// Reason: the spec is planned.

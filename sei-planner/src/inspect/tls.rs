@@ -1,0 +1,186 @@
+//! The certificate that a sidecar's proxy serves: a Secret of type `kubernetes.io/tls`.
+
+use jiff::Timestamp;
+use k8s_openapi::api::core::v1::Secret;
+use x509_parser::certificate::X509Certificate;
+use x509_parser::extensions::GeneralName;
+use x509_parser::prelude::FromDer as _;
+use x509_parser::time::ASN1Time;
+
+use super::pem::{PemFlaw, first_certificate, first_private_key};
+use super::private_key::PublicKey;
+use super::secret;
+use crate::api::{Time, conditions};
+
+/// The type a TLS Secret must have.
+const SECRET_TYPE: &str = "kubernetes.io/tls";
+/// Most names of a certificate that a message shows.
+const NAMES_SHOWN_MAX: usize = 20;
+
+/// What the check of a TLS Secret found; the fields of the condition `SidecarTLSSecretReady`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TlsVerdict {
+    /// Whether a proxy can serve with the Secret.
+    pub ready: bool,
+    /// Reason of the condition.
+    pub reason: &'static str,
+    /// Message of the condition.
+    pub message: String,
+    /// When the certificate expires, or expired; known as soon as there is a certificate that can be read.
+    pub expires: Option<Time>,
+}
+
+/// What the checks need of a certificate.
+struct Leaf {
+    names: Vec<String>,
+    not_before: Time,
+    not_after: Time,
+    public: PublicKey,
+}
+
+/// Reason and message of a refusal.
+type Refusal = (&'static str, String);
+
+/// Checks a TLS Secret: the first flaw decides.
+///
+/// Only the first certificate in `tls.crt` is looked at, because it is the one that is served; those behind it are its
+/// chain. Its names must hold every one of `required_dns_names`, letter by letter: wildcards, the common name and
+/// addresses do not count. Neither the issuer nor the uses that it allows are looked at.
+#[must_use]
+pub fn tls_secret(
+    secret: Option<&Secret>,
+    name: &str,
+    namespace: &str,
+    required_dns_names: &[String],
+    now: Time,
+) -> TlsVerdict {
+    let Some(secret) = secret else {
+        return refused((conditions::TLS_SECRET_NOT_FOUND, secret::missing(name, namespace)), None);
+    };
+    let leaf = match parts(secret, name).and_then(|(certificate, key)| Ok((leaf(certificate, name)?, key))) {
+        Err(message) => return refused((conditions::TLS_SECRET_MALFORMED, message), None),
+        Ok(found) => found,
+    };
+    let (leaf, key) = leaf;
+    let expires = Some(leaf.not_after);
+    let checked = covers(&leaf, required_dns_names, name)
+        .and_then(|()| belongs(&leaf, key, name))
+        .and_then(|()| valid_at(&leaf, now, name));
+    match checked {
+        Err(refusal) => refused(refusal, expires),
+        Ok(()) => TlsVerdict {
+            ready: true,
+            reason: conditions::TLS_SECRET_READY,
+            message: format!("secret {name:?} is well-formed and SANs cover required DNS names"),
+            expires,
+        },
+    }
+}
+
+fn refused((reason, message): Refusal, expires: Option<Time>) -> TlsVerdict {
+    TlsVerdict { ready: false, reason, message, expires }
+}
+
+/// Certificate and key of the Secret, as they stand in it.
+fn parts<'a>(secret: &'a Secret, name: &str) -> Result<(&'a [u8], &'a [u8]), String> {
+    let kind = secret.type_.as_deref().unwrap_or_default();
+    if kind != SECRET_TYPE {
+        return Err(format!("secret {name:?} has type {kind:?}; want {SECRET_TYPE:?}"));
+    }
+    let part = |key| secret::filled(secret, key).ok_or_else(|| format!("secret {name:?} has empty {key}"));
+    Ok((part("tls.crt")?, part("tls.key")?))
+}
+
+/// The first certificate.
+fn leaf(pem: &[u8], name: &str) -> Result<Leaf, String> {
+    let der = first_certificate(pem).map_err(|flaw| match flaw {
+        PemFlaw::NotPem => format!("secret {name:?} tls.crt is not valid PEM"),
+        PemFlaw::NoneOfKind => format!("secret {name:?} tls.crt does not parse: no PEM block is a certificate"),
+    })?;
+    let fails = |why: &str| format!("secret {name:?} tls.crt does not parse: {why}");
+    let certificate = match X509Certificate::from_der(&der) {
+        Ok(([], certificate)) => certificate,
+        // The error may quote what it could not read.
+        Ok(_) | Err(_) => return Err(fails("the first certificate is not valid X.509")),
+    };
+    let public = PublicKey::of_certificate(certificate.public_key())
+        .ok_or_else(|| fails("the certificate's key is neither RSA, EC nor Ed25519"))?;
+    Ok(Leaf {
+        names: dns_names(&certificate)
+            .ok_or_else(|| fails("the certificate's subject alternative names are broken"))?,
+        not_before: time(&certificate.validity().not_before),
+        not_after: time(&certificate.validity().not_after),
+        public,
+    })
+}
+
+/// DNS names among the subject alternative names; `None` when these cannot be read.
+fn dns_names(certificate: &X509Certificate<'_>) -> Option<Vec<String>> {
+    let Some(extension) = certificate.subject_alternative_name().ok()? else {
+        return Some(Vec::new());
+    };
+    let mut names = Vec::new();
+    for general in &extension.value.general_names {
+        if let GeneralName::DNSName(name) = general {
+            names.push((*name).to_owned());
+        }
+    }
+    Some(names)
+}
+
+/// The ends of representable time stand for what lies behind them.
+fn time(at: &ASN1Time) -> Time {
+    let end = if at.timestamp() < 0 { Timestamp::MIN } else { Timestamp::MAX };
+    Time::at(Timestamp::from_second(at.timestamp()).unwrap_or(end))
+}
+
+fn covers(leaf: &Leaf, required: &[String], name: &str) -> Result<(), Refusal> {
+    let missing: Vec<&str> = required.iter().filter(|name| !leaf.names.contains(name)).map(String::as_str).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let message = format!(
+        "secret {name:?} cert SANs missing required DNS names: [{}] (cert has: [{}])",
+        missing.join(" "),
+        shown(&leaf.names)
+    );
+    Err((conditions::TLS_SECRET_SANS_MISMATCH, message))
+}
+
+/// Names one after the other: control characters escaped, and not more than a message can bear.
+fn shown(names: &[String]) -> String {
+    let mut words: Vec<String> =
+        names.iter().take(NAMES_SHOWN_MAX).map(|name| name.escape_debug().to_string()).collect();
+    if names.len() > NAMES_SHOWN_MAX {
+        words.push(format!("… {} more", names.len() - NAMES_SHOWN_MAX));
+    }
+    words.join(" ")
+}
+
+fn belongs(leaf: &Leaf, key: &[u8], name: &str) -> Result<(), Refusal> {
+    let malformed = |why: &str| (conditions::TLS_SECRET_MALFORMED, format!("secret {name:?} tls.key {why}"));
+    let der = first_private_key(key).map_err(|flaw| match flaw {
+        PemFlaw::NotPem => malformed("is not valid PEM"),
+        PemFlaw::NoneOfKind => malformed("holds no private key"),
+    })?;
+    let Some(public) = PublicKey::of_private(&der) else {
+        return Err(malformed("does not parse: no private key in PKCS#1, PKCS#8 or SEC1 for RSA, EC or Ed25519"));
+    };
+    if public == leaf.public {
+        return Ok(());
+    }
+    let message = format!("secret {name:?} tls.key is not the private key of the certificate in tls.crt");
+    Err((conditions::TLS_SECRET_KEY_MISMATCH, message))
+}
+
+/// Both ends belong to the time in which a certificate is valid.
+fn valid_at(leaf: &Leaf, now: Time, name: &str) -> Result<(), Refusal> {
+    let message = if now < leaf.not_before {
+        format!("secret {name:?} certificate is not valid before {}", leaf.not_before)
+    } else if now > leaf.not_after {
+        format!("secret {name:?} certificate expired at {}", leaf.not_after)
+    } else {
+        return Ok(());
+    };
+    Err((conditions::TLS_SECRET_EXPIRED, message))
+}
