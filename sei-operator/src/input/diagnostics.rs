@@ -73,6 +73,8 @@ codes! {
         "A Secret cannot be read: values of `data` are base64, values of `stringData` are texts, and it needs a name. Lines of Secrets are never shown.";
     SECRET_OF_NOBODY = "SEI0019", "Secret of no planned node",
         "No planned node names this Secret. Secrets are matched by namespace and name, and a node uses those of its own namespace.";
+    REFUSED_BY_RULE = "SEI0020", "refused by a rule",
+        "The API server refuses the object, or this change of it, by a rule of the CustomResourceDefinition; the message is the rule's own. Some fields never change once they are set: make a new node instead.";
 }
 
 /// The codes of the planner. A test finds those that are missing here.

@@ -4,12 +4,14 @@ use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use sei_planner::api::{self, SeiNode};
+use sei_planner::node::Problem;
 use sei_planner::words::did_you_mean;
+use sei_tasks::admission::{Admission, Violation};
 use serde_json::Value as Json;
 
 use super::diagnostics::{
-    Code, DUPLICATE_KEY, Diagnostic, FOREIGN_KIND, MISSING, NOT_AN_OBJECT, SAME_OBJECT, Severity, UNDECODABLE,
-    UNSUPPORTED_KIND, WRONG_API_VERSION, WRONG_TYPE, YAML_SYNTAX,
+    Code, DUPLICATE_KEY, Diagnostic, FOREIGN_KIND, MISSING, NOT_AN_OBJECT, REFUSED_BY_RULE, SAME_OBJECT, Severity,
+    UNDECODABLE, UNSUPPORTED_KIND, WRONG_API_VERSION, WRONG_TYPE, YAML_SYNTAX,
 };
 use super::schema;
 use super::yaml::{self, Fault, Node, Span, Value};
@@ -30,6 +32,8 @@ pub(crate) struct Document {
     pub(crate) node: Option<Box<SeiNode>>,
     /// Everything that is wrong with it.
     pub(crate) problems: Vec<Diagnostic>,
+    /// Rules of the schema that refuse it as a new object.
+    pub(crate) rules: Vec<Diagnostic>,
     /// Name of its file.
     pub(crate) file: String,
     /// The document with its places.
@@ -46,6 +50,7 @@ impl Document {
             namespace: empty(),
             name: empty(),
             node: None,
+            rules: Vec::new(),
             file: problem.file.clone(),
             problems: vec![problem],
             tree,
@@ -64,6 +69,29 @@ impl Document {
         }
     }
 }
+
+impl Document {
+    /// What rules of the API server say against this document.
+    pub(crate) fn refused_by_rules(&self, violations: &[Violation]) -> Vec<Diagnostic> {
+        let rules = violations.iter().filter(|violation| violation.rule.is_some());
+        rules.map(|violation| self.problem(REFUSED_BY_RULE.id, &violation.path, &violation.message)).collect()
+    }
+
+    /// Everything against a document that the planner looked at: the planner's words, and those of rules about other fields.
+    pub(crate) fn judged(&self, planner: &[Problem]) -> Vec<Diagnostic> {
+        let said = planner.iter().map(|p| self.problem(p.code, &p.field, &p.message));
+        let rules = self.rules.iter().filter(|rule| planner.iter().all(|p| p.field != rule.field));
+        said.chain(rules.cloned()).collect()
+    }
+}
+
+/// Whether a document was not read from a cluster: what is stored there passed the rules of its time.
+fn is_new(object: &Json) -> bool {
+    object.get("status").is_none() && object.pointer("/metadata/uid").is_none()
+}
+
+/// What the API server accepts.
+pub(crate) static ADMISSION: LazyLock<Admission> = LazyLock::new(Admission::of_seinodes);
 
 /// Reads the documents of files one by one.
 #[derive(Debug, Default)]
@@ -97,6 +125,7 @@ impl Reader {
             name: metadata(&node, "name").unwrap_or_default().to_owned(),
             node: None,
             problems: Vec::new(),
+            rules: Vec::new(),
             file: file.to_owned(),
             tree: node,
         };
@@ -134,6 +163,9 @@ impl Reader {
         }
         if !document.problems.is_empty() {
             return;
+        }
+        if is_new(&stored) {
+            document.rules = document.refused_by_rules(&ADMISSION.create(&stored));
         }
         if let Some(metadata) = stored.get_mut("metadata").and_then(Json::as_object_mut) {
             metadata.insert("namespace".to_owned(), document.namespace.as_str().into());

@@ -14,7 +14,7 @@ pub(crate) mod yaml;
 use std::path::PathBuf;
 
 use diagnostics::Diagnostic;
-pub(crate) use documents::Document;
+pub(crate) use documents::{ADMISSION, Document};
 use sources::Sources;
 
 /// Everything that was read.

@@ -1,5 +1,6 @@
 //! `plan`: what would happen to each node, and why. Needs no cluster.
 
+mod edit;
 mod facts;
 mod graph;
 mod report;
@@ -11,7 +12,7 @@ use std::path::PathBuf;
 
 use clap::ValueEnum;
 use sei_planner::api::{SeiNode, Time};
-use sei_planner::node::{Observed, plan_node};
+use sei_planner::node::{NodePlan, Observed, plan_node};
 use sei_planner::platform::Platform;
 use uuid::Uuid;
 
@@ -38,7 +39,7 @@ pub(super) struct Args {
         short = 'f',
         long = "filename",
         value_name = "FILE",
-        required_unless_present = "schema",
+        required_unless_present_any = ["schema", "from"],
         num_args = 1..
     )]
     files: Vec<PathBuf>,
@@ -61,6 +62,16 @@ pub(super) struct Args {
     /// Contents are checked and never shown.
     #[arg(long, value_name = "FILE")]
     secret: Vec<PathBuf>,
+
+    /// What runs now, to see what an edit does: manifests that are applied and settled
+    ///
+    /// A status in them is used; without one the node is taken to have come up as its spec says.
+    #[arg(long, value_name = "OLD", requires = "to", conflicts_with_all = ["files", "status", "secret"])]
+    from: Option<PathBuf>,
+
+    /// The edited manifests, matched with those of --from by namespace and name
+    #[arg(long, value_name = "NEW", requires = "from")]
+    to: Option<PathBuf>,
 
     /// How to print the plans
     #[arg(short = 'o', long, value_enum, default_value_t = Format::Table)]
@@ -97,6 +108,7 @@ Examples:
   kubectl get seinodes -A -o yaml | sei-operator plan -f -    What the operator would do next
   sei-operator plan -f nodes/ --status saved.yaml             What it would do after applying nodes/
   sei-operator plan -f nodes/ --detailed-exitcode             For CI
+  sei-operator plan --from main/nodes/ --to nodes/            What an edit does to nodes that run
   sei-operator plan -f node.yaml -o dot | dot -Tsvg > plan.svg
   sei-operator plan --schema > plan.schema.json
 
@@ -144,6 +156,11 @@ pub(super) fn run(args: &Args) -> io::Result<Exit> {
         return Ok(Exit::Done);
     }
     let Some(platform) = platform::load(args.platform.as_deref()) else { return Ok(Exit::Error) };
+    if let (Some(from), Some(to)) = (&args.from, &args.to) {
+        let report = edit::report(from, to, &platform)?;
+        output::data(&printed(&report, args.output)?)?;
+        return Ok(exit(&report, args.detailed_exitcode));
+    }
     let input = Input::read(&args.files);
     let mut facts = Facts::read(&args.status, &args.secret);
     let mut plans = Plans::default();
@@ -170,7 +187,7 @@ fn printed(report: &Report, format: Format) -> io::Result<String> {
 fn exit(report: &Report, detailed: bool) -> Exit {
     if report.results.iter().any(|result| !result.problems.is_empty()) {
         Exit::Error
-    } else if detailed && report.results.iter().any(|result| result.plan.is_some()) {
+    } else if detailed && report.results.iter().any(|result| result.plan.is_some() || result.outcome == Word::Removed) {
         Exit::Changes
     } else {
         Exit::Done
@@ -187,35 +204,38 @@ struct Plans {
 
 impl Plans {
     fn add(&mut self, document: &Document, facts: &mut Facts, platform: &Platform) -> io::Result<()> {
+        let mut result = Outcome::of(document);
         let mut problems = document.problems.clone();
-        let mut result = Outcome {
-            kind: document.kind.clone(),
-            namespace: document.namespace.clone(),
-            name: document.name.clone(),
-            outcome: Word::Refused,
-            plan: None,
-            why: Vec::new(),
-            changes: Vec::new(),
-            problems: Vec::new(),
-        };
         match document.node.as_ref().map(|node| facts.situated(node)) {
             None => {}
             // Its problems were told when the facts were read.
             Some(Err(unknown)) => result.problems.extend(unknown.iter().map(Problem::of)),
             Some(Ok(node)) => {
                 let planned = plan_node(&node, platform, &Observed::default(), now(), &plan_id(&node)?);
-                problems.extend(planned.problems.iter().map(|p| document.problem(p.code, &p.field, &p.message)));
-                self.summary.add(&planned);
-                result.outcome = planned.outcome.into();
-                result.changes = why::changes(&node, planned.plan.as_ref());
-                result.plan = planned.plan;
-                result.why = planned.why;
+                problems.extend(document.judged(&planned.problems));
+                if document.rules.is_empty() {
+                    self.planned(&mut result, &node, planned);
+                }
             }
         }
+        self.close(result, problems);
+        Ok(())
+    }
+
+    /// Counts a plan, and fills in its result.
+    fn planned(&mut self, result: &mut Outcome, node: &SeiNode, planned: NodePlan) {
+        self.summary.add(&planned);
+        result.outcome = planned.outcome.into();
+        result.changes = why::changes(node, planned.plan.as_ref());
+        result.plan = planned.plan;
+        result.why = planned.why;
+    }
+
+    /// Ends a result with what there is to say against it.
+    fn close(&mut self, mut result: Outcome, problems: Vec<Diagnostic>) {
         result.problems.extend(problems.iter().map(Problem::of));
         self.results.push(result);
         self.problems.extend(problems);
-        Ok(())
     }
 
     fn report(self) -> Report {

@@ -8,7 +8,9 @@ use sei_planner::api::TaskPlan;
 use sei_planner::node::{NodePlan, PlanOutcome};
 use serde::Serialize;
 
+use super::edit::Edit;
 use super::why::Change;
+use crate::input::Document;
 use crate::input::diagnostics::Diagnostic;
 
 /// What would happen to nodes: the output of `sei-operator plan -o json`. Fields may be added; none is removed or changes
@@ -45,6 +47,26 @@ pub(in crate::cli) struct Outcome {
     pub(in crate::cli) changes: Vec<Change>,
     /// Everything that is wrong with the document. The outcome is `refused` then.
     pub(in crate::cli) problems: Vec<Problem>,
+    /// What an edit does, with `--from` and `--to`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(in crate::cli) edit: Option<Edit>,
+}
+
+impl Outcome {
+    /// What is known before a document is planned: nothing, so it counts as refused.
+    pub(super) fn of(document: &Document) -> Self {
+        Self {
+            kind: document.kind.clone(),
+            namespace: document.namespace.clone(),
+            name: document.name.clone(),
+            outcome: Word::Refused,
+            plan: None,
+            why: Vec::new(),
+            changes: Vec::new(),
+            problems: Vec::new(),
+            edit: None,
+        }
+    }
 }
 
 /// What would happen to a node, in one word.
@@ -57,8 +79,10 @@ pub(in crate::cli) enum Word {
     None,
     /// Something else must happen first.
     Waiting,
-    /// The document cannot be read or planned.
+    /// The document cannot be read, or is refused by the API server or the planner.
     Refused,
+    /// The node is deleted; only with `--from` and `--to`.
+    Removed,
 }
 
 impl Word {
@@ -69,6 +93,7 @@ impl Word {
             Self::None => "none",
             Self::Waiting => "waiting",
             Self::Refused => "refused",
+            Self::Removed => "removed",
         }
     }
 }

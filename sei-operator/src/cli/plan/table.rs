@@ -1,19 +1,24 @@
-//! Plans as people read them: a heading per node, its tasks in columns, why, and what is wrong.
+//! Plans as people read them: a heading per node, its tasks in columns, why, and what is wrong. Of an edit also the verdict
+//! of the API server, the risks, and what becomes of each edited field.
 
 use sei_planner::api::{PlannedTask, TaskPlan, TaskStatus};
 use sei_planner::task::codec;
 use serde_json::Value;
 
-use super::report::{Outcome, Report, Word};
+use super::edit::{Edit, Fate, State};
+use super::report::{Outcome, Problem, Report, Word};
 use super::why::{Change, shown};
 use crate::output::Paint;
 
 /// Longest text of the parameters of a task, in characters.
 const PARAMS_WIDTH_MAX: usize = 72;
+/// Longest value of an edited field, in characters.
+const VALUE_WIDTH_MAX: usize = 60;
 
 /// All plans and the closing line.
 pub(super) fn plans(report: &Report, paint: Paint) -> String {
-    let mut text: String = report.results.iter().map(|result| node(result, paint) + "\n").collect();
+    let told = report.results.iter().filter(|result| !is_unchanged(result));
+    let mut text: String = told.map(|result| node(result, paint) + "\n").collect();
     let summary = &report.summary;
     let tasks = if summary.tasks == 1 { "task" } else { "tasks" };
     let totals = format!(
@@ -21,18 +26,46 @@ pub(super) fn plans(report: &Report, paint: Paint) -> String {
         summary.tasks, summary.disruptive, summary.destructive
     );
     text += &paint.bold(&totals);
-    text + "\n"
+    text + "\n" + &states(report)
+}
+
+/// Whether a node is not worth a line: nobody edited it, and nothing happens to it.
+fn is_unchanged(result: &Outcome) -> bool {
+    let state = result.edit.as_ref().map(|edit| edit.state);
+    state == Some(State::Unchanged) && result.outcome == Word::None && result.problems.is_empty()
+}
+
+/// How many nodes were edited, and how; nothing where no edit is looked at.
+fn states(report: &Report) -> String {
+    let count = |state| {
+        let edits = report.results.iter().filter_map(|result| result.edit.as_ref());
+        format!("{} {}", edits.filter(|edit| edit.state == state).count(), state.as_str())
+    };
+    if report.results.iter().all(|result| result.edit.is_none()) {
+        return String::new();
+    }
+    let states = [State::Changed, State::Added, State::Removed, State::Unchanged];
+    format!("Nodes: {}\n", states.map(count).join(", "))
 }
 
 fn node(result: &Outcome, paint: Paint) -> String {
-    let mut text = format!("{}  {}\n", paint.bold(&heading(result)), outcome(result, paint));
+    let state = result.edit.as_ref().filter(|edit| edit.state != State::Removed);
+    let state = state.map(|edit| format!("{}: ", edit.state.as_str())).unwrap_or_default();
+    let mut text = format!("{}  {state}{}\n", paint.bold(&heading(result)), outcome(result, paint));
+    if let Some(edit) = &result.edit {
+        text += &verdict(edit, paint);
+    }
     if let Some(plan) = &result.plan {
         text += &tasks(plan, paint);
     }
     for why in reasons(result) {
         text += &format!("  WHY  {why}\n");
     }
-    for problem in &result.problems {
+    if let Some(edit) = &result.edit {
+        text += &consequences(edit, paint);
+    }
+    let told = |problem: &&Problem| result.edit.as_ref().is_some_and(|edit| edit.refuses(problem));
+    for problem in result.problems.iter().filter(|problem| !told(problem)) {
         text += &format!("  {} {}  {}\n", paint.red(problem.code), problem.place, problem.sentence);
     }
     text
@@ -40,9 +73,42 @@ fn node(result: &Outcome, paint: Paint) -> String {
 
 /// Why: the fields that differ, then what else the planner said.
 fn reasons(result: &Outcome) -> Vec<String> {
-    let fields = result.changes.iter().map(Change::to_string);
+    let edited = |change: &&Change| result.edit.as_ref().is_some_and(|edit| edit.names(&change.field));
+    let fields = result.changes.iter().filter(|change| !edited(change)).map(Change::to_string);
     let told = |sentence: &&String| result.changes.iter().any(|change| change.is_told_by(sentence));
     fields.chain(result.why.iter().filter(|sentence| !told(sentence)).cloned()).collect()
+}
+
+/// What the API server says to an edit that it has to judge.
+fn verdict(edit: &Edit, paint: Paint) -> String {
+    let refused = edit.refusals.iter().map(|refusal| {
+        let rule = refusal.rule.as_ref().map(|rule| format!(" (rule {rule})")).unwrap_or_default();
+        let head = paint.red("the API server will refuse it");
+        let place = format!("{}:{}:{}", refusal.file, refusal.line, refusal.column);
+        format!("  {head}: {}: {}{rule}\n    --> {place}\n", refusal.path, refusal.message)
+    });
+    refused.collect()
+}
+
+/// The risks of an edit, and what becomes of each edited field.
+fn consequences(edit: &Edit, paint: Paint) -> String {
+    let mut text = String::new();
+    for risk in &edit.risks {
+        text += &format!("  {}  {}: {}\n", paint.red("RISK"), risk.kind.as_str(), risk.message);
+    }
+    for field in &edit.fields {
+        let (word, paints) = match field.fate {
+            Fate::Followed => ("followed ", Paint::green as fn(Paint, &str) -> String),
+            Fate::Waits => ("waits    ", Paint::yellow as fn(Paint, &str) -> String),
+            Fate::CreationOnly | Fate::Ignored => ("no effect", Paint::yellow as fn(Paint, &str) -> String),
+            Fate::Refused => ("refused  ", Paint::red as fn(Paint, &str) -> String),
+        };
+        let change = &field.change;
+        let (from, to) = (cut(&shown(&change.from), VALUE_WIDTH_MAX), cut(&shown(&change.to), VALUE_WIDTH_MAX));
+        text +=
+            &format!("  {}  {}: {from} -> {to}\n             it {}\n", paints(paint, word), change.field, field.says);
+    }
+    text
 }
 
 /// Kind, namespace and name.
@@ -59,7 +125,7 @@ fn outcome(result: &Outcome, paint: Paint) -> String {
     let text = format!("{}{kind}", result.outcome.as_str());
     match result.outcome {
         Word::None => paint.green(&text),
-        Word::Refused => paint.red(&text),
+        Word::Refused | Word::Removed => paint.red(&text),
         Word::Plan | Word::Waiting => paint.yellow(&text),
     }
 }
@@ -118,10 +184,14 @@ pub(super) fn params(params: &Value) -> String {
         !about_the_node && !is_empty(value)
     });
     let text = pairs.map(|(key, value)| format!("{}={}", lower_camel(key), shown(value))).collect::<Vec<_>>().join(" ");
-    if text.chars().count() <= PARAMS_WIDTH_MAX {
-        return text;
+    cut(&text, PARAMS_WIDTH_MAX)
+}
+
+fn cut(text: &str, width: usize) -> String {
+    if text.chars().count() <= width {
+        return text.to_owned();
     }
-    text.chars().take(PARAMS_WIDTH_MAX - 1).chain(['…']).collect()
+    text.chars().take(width - 1).chain(['…']).collect()
 }
 
 /// Some params are stored capitalised; people know them as fields of the spec.
