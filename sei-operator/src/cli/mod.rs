@@ -5,6 +5,7 @@
 mod completions;
 mod crds;
 mod explain;
+mod lint;
 mod man;
 mod plan;
 mod platform;
@@ -40,6 +41,8 @@ struct Cli {
 const EXAMPLES: &str = "\
 Examples:
   sei-operator plan -f nodes/                   What would happen, and why
+  sei-operator plan --from main/ --to nodes/    What an edit does to nodes that run
+  sei-operator lint -f nodes/                   Fields without effect, and traps
   sei-operator render -f node.yaml              The Kubernetes objects of a node
   sei-operator simulate -f node.yaml            Watch it come up, without a cluster
   sei-operator crds | kubectl apply --server-side -f -
@@ -53,6 +56,7 @@ Data goes to stdout, everything else to stderr. Set NO_COLOR to switch colours o
 #[derive(Debug, Subcommand)]
 enum Command {
     Plan(plan::Args),
+    Lint(lint::Args),
     Render(render::Args),
     Simulate(simulate::Args),
     Crds(crds::Args),
@@ -65,6 +69,7 @@ enum Command {
 fn dispatch(command: Command) -> io::Result<Exit> {
     match command {
         Command::Plan(args) => plan::run(&args),
+        Command::Lint(args) => lint::run(&args),
         Command::Render(args) => render::run(&args),
         Command::Simulate(args) => simulate::run(&args),
         Command::Crds(args) => crds::run(&args),

@@ -1,6 +1,7 @@
 //! What is wrong with an input, where, and what to write instead: the table of codes, and how a diagnostic reads.
 //!
-//! Codes below SEI0100 are given here; those from SEI0100 on come from the planner, which knows what a spec means.
+//! Codes below SEI0100 are given here, and those from SEI0300 on by `lint`; those between come from the planner, which knows
+//! what a spec means.
 
 use std::fmt;
 
@@ -25,16 +26,16 @@ const fn row(id: &'static str, title: &'static str, remedy: &'static str) -> Cod
 
 /// Declares the codes that are given here as constants, and a table of them.
 macro_rules! codes {
-    ($($name:ident = $id:literal, $title:literal, $remedy:literal;)*) => {
+    ($table:ident: $($name:ident = $id:literal, $title:literal, $remedy:literal;)*) => {
         $(
             #[doc = $title]
             pub(crate) const $name: Code = row($id, $title, $remedy);
         )*
-        const OWN: &[Code] = &[$($name),*];
+        const $table: &[Code] = &[$($name),*];
     };
 }
 
-codes! {
+codes! { OWN:
     UNREADABLE = "SEI0001", "cannot be read",
         "A file that was named does not exist, may not be read, or is not UTF-8 text. Check the path and its permissions.";
     YAML_SYNTAX = "SEI0002", "not YAML",
@@ -110,9 +111,38 @@ const PLANNER: &[Code] = &[
         "A port is a number from 1 to 65535."),
 ];
 
+codes! { LINT:
+    ENTRYPOINT_IGNORED = "SEI0301", "deprecated and ignored",
+        "spec.entrypoint is kept so that old manifests are accepted. The operator owns the command line of seid; settings belong into spec.overrides.";
+    RESULT_EXPORT_UNUSED = "SEI0302", "without effect",
+        "spec.replayer.resultExport is checked by the API server, and nothing acts on it. Remove it, so that nobody relies on exports that do not happen.";
+    SETTING_OVERRULED = "SEI0303", "overruled setting",
+        "The operator writes its own value over this setting, because it relies on it. Remove the override: it has no effect.";
+    OVERRIDE_WINS = "SEI0304", "said twice",
+        "An override replaces the value that another field of the spec asks for. Say it in one place, so that the next reader finds it.";
+    RETAIN_WITHOUT_EFFECT = "SEI0305", "without effect on an imported claim",
+        "An imported claim belongs to somebody else and is never deleted, whatever spec.dataVolume.retainOnDelete says.";
+    MUTABLE_IMAGE = "SEI0306", "mutable image",
+        "An image without a tag, or with the tag latest, is whatever stands there when a pod starts: a restart becomes an upgrade that no plan shows, and validators of one chain may run different programs. Name a version, or better a digest.";
+    LABEL_OVERRULED = "SEI0307", "overruled label",
+        "The labels sei.io/node, sei.io/chain and sei.io/role select pods and are set by the operator. Use a label of your own.";
+    NOT_A_LABEL = "SEI0308", "no value of a label",
+        "Values of labels have at most 63 characters: letters, digits, '-', '_' and '.', with a letter or digit at both ends. The chain becomes the label sei.io/chain; the name of the node becomes the name of a StatefulSet, whose pods carry it in a label with 11 more characters. An API server refuses the objects, and the node never comes up.";
+    NAME_NOT_A_HOST = "SEI0309", "no name of a Service",
+        "A node has a Service of its own name, through which its sidecar is reached. Names of Services start with a letter and have no dots.";
+    SNAPSHOT_WITHOUT_PEERS = "SEI0310", "snapshot without peers",
+        "State sync, also from a snapshot of S3, asks peers for a block to trust. Without spec.peers the task configure-state-sync fails until its retries are used up.";
+    OWN_PEER = "SEI0311", "own peer",
+        "The node is listed among its own peers. It is no use as one, and where it is the only one the node never finds another.";
+    MALFORMED_PEER = "SEI0312", "no peer",
+        "A static peer is nodeId@host:port: the id is the lower-case hexadecimal address of the node key, 40 digits, as `seid tendermint show-node-id` prints it.";
+    NOT_FOLLOWED = "SEI0313", "not followed yet",
+        "The node runs with another value than its spec asks for, and this version does not configure a running node anew. `sei-operator plan --from OLD --to NEW` tells of every edit what becomes of it.";
+}
+
 /// Every code, in order.
 pub(crate) fn codes() -> impl Iterator<Item = &'static Code> {
-    OWN.iter().chain(PLANNER)
+    OWN.iter().chain(PLANNER).chain(LINT)
 }
 
 /// How bad it is.
@@ -156,7 +186,8 @@ pub(crate) struct Diagnostic {
 impl Diagnostic {
     /// Field and message as one sentence.
     pub(crate) fn sentence(&self) -> String {
-        const VERBS: [&str; 5] = ["is ", "names ", "has ", "lacks ", "stands "];
+        const VERBS: [&str; 9] =
+            ["is ", "names ", "has ", "lacks ", "stands ", "needs ", "replaces ", "selects ", "differs "];
         if self.field.is_empty() {
             return self.message.clone();
         }
