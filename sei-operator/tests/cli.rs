@@ -17,6 +17,7 @@ fn plans_of_every_case() {
         "directory",
         "duplicate-keys",
         "empty",
+        "empty-list",
         "empty-of-ours",
         "kinds",
         "lists",
@@ -144,7 +145,8 @@ fn exit_codes_tell_changes_from_none() {
     let detailed = ["--detailed-exitcode"];
     assert_eq!(code("fixtures/cli/directory", &[]), 0);
     assert_eq!(code("fixtures/cli/directory", &detailed), 2);
-    assert_eq!(code("fixtures/cli/empty-of-ours", &detailed), 0);
+    assert_eq!(code("fixtures/cli/empty-of-ours", &detailed), 1);
+    assert_eq!(code("fixtures/cli/empty-list", &detailed), 0);
     assert_eq!(code("fixtures/cli/wrong-types", &detailed), 1);
     assert_eq!(run(&["plan"], &[], "").status.code(), Some(1), "a mistake on the command line is no change");
     assert_eq!(run(&["--help"], &[], "").status.code(), Some(0));

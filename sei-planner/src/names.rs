@@ -29,6 +29,30 @@ impl NodeKey {
         format!("data-{}", self.name)
     }
 
+    /// Host name of the node's Service inside the cluster.
+    #[must_use]
+    pub fn service_host(&self) -> String {
+        format!("{}.{}.svc.cluster.local", self.name, self.namespace)
+    }
+
+    /// Name of the Job, if the node comes up through one.
+    #[must_use]
+    pub fn bootstrap_job(&self) -> String {
+        format!("{}-bootstrap", self.name)
+    }
+
+    /// Name of the Certificate that is asked of an issuer, and of its Secret.
+    #[must_use]
+    pub fn sidecar_certificate(&self) -> String {
+        format!("{}-sidecar-tls", self.name)
+    }
+
+    /// Name of the ConfigMap of the TLS proxy.
+    #[must_use]
+    pub fn proxy_config(&self) -> String {
+        format!("{}-rbac-proxy-config", self.name)
+    }
+
     /// Host name of the node's pod inside the cluster.
     #[must_use]
     pub fn pod_host(&self) -> String {

@@ -38,6 +38,7 @@ const DIFFERENCES: &[(&str, &str, &str)] = &[
     ("spec.validator", "new rule !has(oldSelf.operatorKeyring) || has(self.operatorKeyring)", PARENT),
     ("spec.dataVolume", "new property retainOnDelete", "a node's volume may outlive the node"),
     ("status", "new property applied", RECORD),
+    ("status", "new property bootstrappedHeight", "a bootstrap never runs twice on one volume"),
     ("status", "new property currentSidecarTLS", RECORD),
     ("status", "new property importedPVCs", "a claim that was ever imported is never deleted"),
     ("status", "new property nodeKeyMountedSecret", RECORD),

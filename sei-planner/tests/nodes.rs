@@ -7,6 +7,7 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use sei_planner::api::{SeiNode, Time};
+use sei_planner::inspect::TlsVerdict;
 use sei_planner::node::{NodePlan, Observed, PodFacts, Presence, SidecarHealth, TaskProbe, plan_node};
 use sei_planner::platform::Platform;
 use serde::Deserialize;
@@ -17,6 +18,8 @@ struct Facts {
     statefulset: String,
     service: String,
     data_volume: String,
+    proxy_config: String,
+    tls_secret: String,
     sidecar: String,
     finished: Vec<String>,
     in_flight: String,
@@ -41,6 +44,13 @@ impl Facts {
             statefulset: presence(&self.statefulset),
             service: presence(&self.service),
             data_volume: presence(&self.data_volume),
+            proxy_config: presence(&self.proxy_config),
+            tls_secret: match self.tls_secret.as_str() {
+                "" => None,
+                "ready" => Some(verdict(true, "TLSSecretReady", "secret is well-formed")),
+                "missing" => Some(verdict(false, "TLSSecretNotFound", "secret \"tls\" not found in namespace \"sei\"")),
+                other => panic!("tlsSecret {other}"),
+            },
             pod: self.pod.map(|pod| PodFacts { uid: pod.uid, ..PodFacts::of(&serde_json::json!({})) }),
             peers: self.peers,
             sidecar: match self.sidecar.as_str() {
@@ -60,6 +70,10 @@ impl Facts {
             },
         }
     }
+}
+
+fn verdict(ready: bool, reason: &'static str, message: &str) -> TlsVerdict {
+    TlsVerdict { ready, reason, message: message.to_owned(), expires: None }
 }
 
 fn read<T: for<'de> Deserialize<'de>>(path: &Path) -> T {

@@ -6,6 +6,7 @@
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 use sei_planner::api::{PlanPhase, SeiNode, SeiNodeStatus, TaskPlan, TaskStatus, Time};
+use sei_planner::inspect::TlsVerdict;
 use sei_planner::node::{
     NodePlan, Observed, PlanOutcome, PodFacts, Presence, Ran, SidecarHealth, Stamp, TaskProbe, decide, draft,
     plan_node, project_status, validate,
@@ -17,8 +18,23 @@ use serde_json::{Value, json};
 
 const CASES: u32 = 10_000;
 const FRESH: &str = "00000000-0000-4000-8000-000000000000";
-const TASKS: [&str; 16] = [
+const TASKS: [&str; 31] = [
     "ensure-data-pvc",
+    "validate-signing-key",
+    "validate-node-key",
+    "validate-operator-keyring",
+    "apply-sidecar-cert",
+    "wait-for-sidecar-tls-secret",
+    "apply-rbac-proxy-config",
+    "observe-sidecar-tls",
+    "deploy-bootstrap-service",
+    "deploy-bootstrap-job",
+    "await-bootstrap-complete",
+    "teardown-bootstrap",
+    "generate-identity",
+    "generate-gentx",
+    "upload-genesis-artifacts",
+    "set-genesis-peers",
     "apply-statefulset",
     "apply-service",
     "replace-pod",
@@ -70,10 +86,45 @@ fn params() -> impl Strategy<Value = Value> {
         json!({"Sources": [{"type": "static", "addresses": []}, {"type": "odd"}]}),
         json!({"Sources": [{"type": "ec2Tags", "region": "x", "tags": {"a": "b"}}]}),
         json!({"mode": "full", "overrides": {"a": "b"}, "incremental": true}),
+        json!({"secretName": "keys", "namespace": "sei", "keyName": "k", "passphraseSecretName": "p"}),
+        json!({"nodeName": "rpc-0", "issuerName": "ca", "issuerKind": "Nobody"}),
+        json!({"jobName": "rpc-0-bootstrap", "serviceName": "rpc-0", "namespace": "sei"}),
+        json!({"ChainID": "c", "STAKINGAMOUNT": "1usei", "accountBalance": "1usei", "NodeName": "rpc-0"}),
     ])
 }
 
-fn source() -> impl Strategy<Value = Value> {
+/// Members of `spec` that choose a mode.
+fn modes() -> impl Strategy<Value = Value> {
+    let bootstrap = json!({"s3": {"targetHeight": 5}, "bootstrapImage": "seid:boot"});
+    let key = |name: &str| json!({"secret": {"secretName": name}});
+    let keyring = |name: &str| json!({"secret": {"secretName": name, "passphraseSecretRef": {"secretName": "pass", "key": "phrase"}}});
+    let ceremony = json!({"chainId": "c", "stakingAmount": "1usei", "accountBalance": "2usei", "index": 0});
+    prop_oneof![
+        3 => full_node(),
+        2 => one_of([
+            json!({}),
+            json!({"archive": {}}),
+            json!({"archive": {"snapshotGeneration": {"tendermint": {"keepRecent": 2, "publish": {}}}}}),
+            json!({"archive": {}, "fullNode": {}}),
+            json!({"replayer": {"snapshot": bootstrap}}),
+            json!({"replayer": {"snapshot": {"stateSync": {}}, "resultExport": {}}}),
+            json!({"fullNode": {"snapshot": bootstrap}}),
+            json!({"fullNode": {"snapshot": {"stateSync": {}, "bootstrapImage": "seid:boot"}}}),
+        ]),
+        3 => one_of([
+            json!({"validator": {}}),
+            json!({"validator": {"snapshot": bootstrap, "signingKey": key("s"), "nodeKey": key("n")}}),
+            json!({"validator": {"signingKey": key("s"), "nodeKey": key("s")}}),
+            json!({"validator": {"signingKey": key("s"), "nodeKey": key("n"), "operatorKeyring": keyring("k")}}),
+            json!({"validator": {"operatorKeyring": keyring("pass")}}),
+            json!({"validator": {"operatorKeyring": {}, "nodeKey": {}}}),
+            json!({"validator": {"genesisCeremony": ceremony}}),
+            json!({"validator": {"genesisCeremony": ceremony, "signingKey": key("s"), "snapshot": bootstrap}}),
+        ]),
+    ]
+}
+
+fn full_node() -> impl Strategy<Value = Value> {
     one_of([
         json!({}),
         json!({"snapshot": {"stateSync": {}}}),
@@ -82,8 +133,8 @@ fn source() -> impl Strategy<Value = Value> {
         json!({"snapshot": {}}),
         json!({"snapshot": {"stateSync": {}}, "snapshotGeneration": {"tendermint": {"keepRecent": 5, "publish": {}}}}),
         json!({"snapshotGeneration": {"tendermint": {"keepRecent": 0}}}),
-        json!(null),
     ])
+    .prop_map(|full_node| json!({"fullNode": full_node}))
 }
 
 fn spec() -> impl Strategy<Value = Value> {
@@ -100,16 +151,16 @@ fn spec() -> impl Strategy<Value = Value> {
         json!({"sidecar": {"port": 70000}}),
         json!({"sidecar": {"image": "", "port": 1}}),
         json!({"dataVolume": {"import": {"pvcName": "mine"}}}),
-        json!({"archive": {}}),
+        json!({"sidecar": {"tls": {"secretName": "tls"}}}),
+        json!({"sidecar": {"tls": {"issuerName": "ca"}}}),
+        json!({"sidecar": {"tls": {"issuerName": "ca", "issuerKind": "Issuer", "secretName": "tls"}}}),
         json!({"podLabels": {"sei.io/node": "other"}}),
+        json!({"podLabels": {"no label": "no value"}}),
     ]);
     let image = one_of([json!("seid:v1"), json!("seid:v2"), json!("")]);
-    (source(), prop::collection::vec(peer, 0..3), rest, image).prop_map(|(full_node, peers, rest, image)| {
+    (modes(), prop::collection::vec(peer, 0..3), rest, image).prop_map(|(mode, peers, rest, image)| {
         let mut spec = json!({"chainId": "pacific-1", "image": image, "peers": peers});
-        if !full_node.is_null() {
-            spec["fullNode"] = full_node;
-        }
-        for (key, value) in rest.as_object().unwrap() {
+        for (key, value) in mode.as_object().unwrap().iter().chain(rest.as_object().unwrap()) {
             spec[key] = value.clone();
         }
         spec
@@ -130,8 +181,15 @@ fn task() -> impl Strategy<Value = Value> {
 
 fn plan() -> impl Strategy<Value = Value> {
     let phase = one_of([json!("Active"), json!("Complete"), json!("Failed")]);
-    let kind =
-        one_of([json!(null), json!("Init"), json!("Update"), json!("MarkReady"), json!("Repair"), json!("Genesis")]);
+    let kind = one_of([
+        json!(null),
+        json!("Init"),
+        json!("Update"),
+        json!("MarkReady"),
+        json!("Repair"),
+        json!("Genesis"),
+        json!("Bootstrap"),
+    ]);
     let node_phase = one_of([json!(null), json!("Running"), json!("Failed")]);
     let tasks = prop::collection::vec(task(), 0..8);
     (phase, kind, tasks, node_phase, number(), number(), time()).prop_map(
@@ -148,9 +206,15 @@ fn status() -> impl Strategy<Value = Value> {
     let phase = one_of([json!(null), json!("Pending"), json!("Initializing"), json!("Running"), json!("Failed")]);
     let image = one_of([json!(null), json!("seid:v1")]);
     let synced = one_of([json!(null), json!(true), json!(false)]);
-    (phase, image, synced, prop::option::weighted(0.9, plan())).prop_map(|(phase, image, synced, plan)| {
-        without_nulls(json!({"phase": phase, "currentImage": image, "stateSyncConfigured": synced, "plan": plan}))
-    })
+    let booted = one_of([json!(null), json!(5)]);
+    (phase, image, synced, booted, prop::option::weighted(0.9, plan())).prop_map(
+        |(phase, image, synced, booted, plan)| {
+            without_nulls(json!({
+                "phase": phase, "currentImage": image, "stateSyncConfigured": synced, "bootstrappedHeight": booted,
+                "plan": plan,
+            }))
+        },
+    )
 }
 
 fn node() -> impl Strategy<Value = SeiNode> {
@@ -198,16 +262,24 @@ fn seen() -> impl Strategy<Value = Observed> {
     ]);
     let finished = prop::collection::vec((0..6_u8).prop_map(|id| format!("t{id}")), 0..3);
     let peers = select(vec![Vec::new(), vec!["b".to_owned(), "a".to_owned()]]);
-    (presence(), presence(), presence(), pod, peers, sidecar, probe, finished).prop_map(
-        |(statefulset, service, data_volume, pod, peers, sidecar, in_flight, finished)| Observed {
-            statefulset,
-            service,
-            data_volume,
-            pod: (!pod.is_null()).then(|| PodFacts::of(&pod)),
-            peers,
-            sidecar,
-            finished,
-            in_flight,
+    let tls_secret = select(vec![None, Some(true), Some(false)]).prop_map(|ready| {
+        ready.map(|ready| TlsVerdict { ready, reason: "Why", message: "because".to_owned(), expires: None })
+    });
+    let children = (presence(), presence(), presence(), presence(), tls_secret);
+    (children, pod, peers, sidecar, probe, finished).prop_map(
+        |((statefulset, service, data_volume, proxy_config, tls_secret), pod, peers, sidecar, in_flight, finished)| {
+            Observed {
+                statefulset,
+                service,
+                data_volume,
+                proxy_config,
+                tls_secret,
+                pod: (!pod.is_null()).then(|| PodFacts::of(&pod)),
+                peers,
+                sidecar,
+                finished,
+                in_flight,
+            }
         },
     )
 }

@@ -12,6 +12,7 @@ pub mod http;
 pub mod kube;
 mod memory;
 mod merge_patch;
+mod not_yet;
 mod observe;
 pub mod reconcile;
 mod run_plan;

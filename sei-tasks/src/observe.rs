@@ -33,6 +33,8 @@ pub(crate) async fn observe<C: Cluster, S: Sidecar, K: Clock>(
         statefulset,
         service: presence(world, service_known, &child(Kind::Service, &key.name)).await?,
         data_volume: presence(world, known(Kind::PersistentVolumeClaim), &claim).await?,
+        proxy_config: Presence::Unknown,
+        tls_secret: None,
         peers: label_peers(world, node),
         sidecar: health(world, node, status, pod.as_ref()).await,
         finished,
@@ -50,7 +52,7 @@ pub(crate) async fn with_live_pod<C: Cluster, S: Sidecar, K: Clock>(
 ) -> Result<Observed, ClusterError> {
     let names_a_pod = match decision {
         Decision::Start(kind, _) | Decision::Supersede(kind, _) => match kind {
-            PlanKind::Init { roll, .. } => *roll,
+            PlanKind::Init(ground) | PlanKind::Bootstrap(ground) | PlanKind::Genesis(ground) => ground.roll,
             PlanKind::Update(_) | PlanKind::Repair(_) => true,
             PlanKind::MarkReady => false,
         },

@@ -1,9 +1,9 @@
 //! Runs a stored plan: task after task, as far as it goes in one look.
 
 use sei_planner::api::{SeiNodeStatus, TaskPlan, Time};
-use sei_planner::node::{Decision, Stamp, ValidNode};
+use sei_planner::node::{Decision, Stamp, ValidNode, service_task};
 use sei_planner::step::{Failure, Outcome, Step, close, settle, step};
-use sei_planner::task::Task;
+use sei_planner::task::codec;
 
 use crate::execute::{execute, stamps_of_failure};
 use crate::world::{Clock, Cluster, Sidecar, World};
@@ -64,7 +64,7 @@ pub(crate) async fn run_until_it_waits<C: Cluster, S: Sidecar, K: Clock>(
     Progress { plan: Some(plan), stamps, look_at }
 }
 
-/// Runs `apply-service` of the active plan again. Nothing is stored unless the API server will not have the Service: the
+/// Runs the active plan's task that makes the Service again. Nothing is stored unless the API server will not have the Service: the
 /// plan's other tasks may run in the sidecar meanwhile, and their state must stay as it is.
 pub(crate) async fn restore_service<C: Cluster, S: Sidecar, K: Clock>(
     world: &World<C, S, K>,
@@ -72,11 +72,15 @@ pub(crate) async fn restore_service<C: Cluster, S: Sidecar, K: Clock>(
     old: &SeiNodeStatus,
 ) -> Progress {
     let Some(mut plan) = old.plan.clone() else { return Progress::nothing() };
-    let Some(index) = plan.tasks.iter().position(|task| task.kind == "apply-service") else {
+    let wanted = service_task(&plan).map_or("apply-service", |task| task.kind.as_str());
+    let Some(index) = plan.tasks.iter().position(|task| task.kind == wanted) else {
         return Progress::nothing();
     };
     let now = world.clock.now();
-    let outcome = execute(world, node, &plan, index, &Task::ApplyService(node.key.clone())).await;
+    let outcome = match codec::decode(&plan.tasks[index].kind, &plan.tasks[index].params) {
+        Ok(task) => execute(world, node, &plan, index, &task).await,
+        Err(error) => Outcome::Failed(Failure::Terminal { why: error.to_string() }),
+    };
     let look_at = match &outcome {
         Outcome::Done(_) => Some(now),
         Outcome::Failed(Failure::Terminal { .. }) => settle(&mut plan, index, &outcome, now),

@@ -9,6 +9,7 @@ mod lint;
 mod man;
 mod plan;
 mod platform;
+mod reference;
 mod render;
 mod run;
 mod simulate;
@@ -47,7 +48,7 @@ Examples:
   sei-operator simulate -f node.yaml            Watch it come up, without a cluster
   sei-operator crds | kubectl apply --server-side -f -
   sei-operator run --platform prod.env          The operator itself, in a cluster
-  sei-operator explain SEI0010                  What a diagnostic means
+  sei-operator explain SEI0010                  What a word of this program means
   sei-operator man plan | man -l -              The manual of a command
 
 Data goes to stdout, everything else to stderr. Set NO_COLOR to switch colours off.";

@@ -73,8 +73,9 @@ impl Document {
 impl Document {
     /// What rules of the API server say against this document.
     pub(crate) fn refused_by_rules(&self, violations: &[Violation]) -> Vec<Diagnostic> {
-        let rules = violations.iter().filter(|violation| violation.rule.is_some());
-        rules.map(|violation| self.problem(REFUSED_BY_RULE.id, &violation.path, &violation.message)).collect()
+        rules_of(violations)
+            .map(|violation| self.problem(REFUSED_BY_RULE.id, &violation.path, &violation.message))
+            .collect()
     }
 
     /// Everything against a document that the planner looked at: the planner's words, and those of rules about other fields.
@@ -84,6 +85,16 @@ impl Document {
         said.chain(rules.cloned()).collect()
     }
 }
+
+/// Rules that refuse; one that cannot be evaluated, because another is broken, only where it stands alone.
+pub(crate) fn rules_of(violations: &[Violation]) -> impl Iterator<Item = &Violation> {
+    let refused = |violation: &&Violation| violation.rule.is_some() && !violation.message.starts_with(NOT_EVALUATED);
+    let any = violations.iter().any(|violation| refused(&violation));
+    violations.iter().filter(move |violation| if any { refused(violation) } else { violation.rule.is_some() })
+}
+
+/// How the message of a rule begins that could not be evaluated.
+const NOT_EVALUATED: &str = "rule evaluation error";
 
 /// Whether a document was not read from a cluster: what is stored there passed the rules of its time.
 fn is_new(object: &Json) -> bool {
@@ -101,9 +112,15 @@ pub(crate) struct Reader {
     /// Warnings and notes.
     pub(crate) remarks: Vec<Diagnostic>,
     first_places: BTreeMap<(String, String, String), String>,
+    saw_list: bool,
 }
 
 impl Reader {
+    /// Whether nothing was found that is an object, a list of none, or meant to be one.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.documents.is_empty() && self.remarks.is_empty() && !self.saw_list
+    }
+
     /// Reads every document of a file.
     pub(crate) fn file(&mut self, file: &str, text: &str) {
         for (first_line, chunk) in chunks(text) {
@@ -116,6 +133,7 @@ impl Reader {
 
     fn object(&mut self, file: &str, text_of_file: &str, node: Node) {
         if is_list(&node) {
+            self.saw_list = true;
             let items = node.entry("items").map(|entry| entry.node.elements()).unwrap_or_default();
             return items.iter().for_each(|item| self.object(file, text_of_file, item.clone()));
         }

@@ -15,7 +15,6 @@ use super::yaml::{self, Node, Span};
 
 /// A Secret, and where it was read.
 struct Found {
-    #[allow(dead_code, reason = "handed to the planner as soon as it takes facts about Secrets")]
     secret: Secret,
     file: String,
     at: Span,
@@ -44,6 +43,11 @@ impl Secrets {
             }
         }
         secrets
+    }
+
+    /// The Secret of this name.
+    pub(crate) fn get(&self, namespace: &str, name: &str) -> Option<&Secret> {
+        self.found.get(&(namespace.to_owned(), name.to_owned())).map(|found| &found.secret)
     }
 
     /// A warning for each Secret that nobody names.

@@ -46,7 +46,7 @@ fn exit_codes_of_edits_are_those_of_plans() {
     let code = |args: &[&str]| run(args, &[], "").status.code();
     assert_eq!(code(&["plan", "--from", OLD, "--to", NEW]), Some(1), "some are refused");
     assert_eq!(code(&["plan", "--from", OLD, "--to", OLD]), Some(0));
-    assert_eq!(code(&["plan", "--from", OLD, "--to", "fixtures/cli/empty-of-ours", "--detailed-exitcode"]), Some(2));
+    assert_eq!(code(&["plan", "--from", OLD, "--to", "fixtures/cli/empty-list", "--detailed-exitcode"]), Some(2));
     assert_eq!(code(&["plan", "--from", OLD]), Some(1), "--to is missing");
     assert_eq!(code(&["plan", "--from", OLD, "--to", NEW, "-f", NEW]), Some(1));
     assert_eq!(code(&["plan", "--from", "fixtures/cli/nowhere", "--to", OLD]), Some(1));

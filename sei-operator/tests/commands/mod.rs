@@ -1,6 +1,8 @@
 //! Runs of single commands, a file per family, and what all of them share.
 
 pub(crate) mod edit;
+pub(crate) mod explain;
+pub(crate) mod invalid;
 pub(crate) mod lint;
 pub(crate) mod manual;
 pub(crate) mod plan;

@@ -81,6 +81,8 @@ pub const INVALID_SPEC: &str = "InvalidSpec";
 pub const FEATURE_NOT_AVAILABLE: &str = "FeatureNotAvailable";
 /// Reason: the TLS issuer is not on the operator's allow-list.
 pub const ISSUER_NOT_ALLOWED: &str = "IssuerNotAllowed";
+/// Reason: the operator lacks a setting that the spec needs.
+pub const PLATFORM_INCOMPLETE: &str = "PlatformIncomplete";
 
 /// Condition: a person must answer before the operator goes on.
 pub const AWAITING_ACKNOWLEDGEMENT: &str = "AwaitingAcknowledgement";
@@ -99,3 +101,5 @@ pub const SIDECAR_READINESS_LOST: &str = "SidecarReadinessLost";
 pub const SIDECAR_READINESS_RESTORED: &str = "SidecarReadinessRestored";
 /// Event: the spec is refused.
 pub const SPEC_REFUSED: &str = "SpecRefused";
+/// Event: the TLS Secret cannot be used.
+pub const SIDECAR_TLS_SECRET_NOT_READY: &str = "SidecarTLSSecretNotReady";

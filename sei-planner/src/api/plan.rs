@@ -104,6 +104,8 @@ pub enum DriftKind {
     StatefulSet,
     /// The headless Service is gone.
     Service,
+    /// The ConfigMap of the TLS proxy is gone.
+    ProxyConfig,
 }
 
 /// One task of a plan.

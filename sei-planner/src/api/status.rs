@@ -65,6 +65,9 @@ pub struct SeiNodeStatus {
     /// afterwards would switch state sync off.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub state_sync_configured: Option<bool>,
+    /// Height that the bootstrap Job reached on this data volume; it never runs twice.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bootstrapped_height: Option<i64>,
     /// Every claim that was ever imported; none of them is deleted, whatever the spec says now.
     #[serde(default, rename = "importedPVCs", skip_serializing_if = "Vec::is_empty")]
     pub imported_pvcs: Vec<String>,

@@ -1,16 +1,18 @@
-//! The configuration intent of a node: defaults of its mode, then the user's overrides, then what the operator insists on.
+//! The configuration intent of a node: what its mode needs, then the user's overrides.
 
 use std::collections::BTreeMap;
 
-use crate::node::ValidNode;
+use crate::node::{Mode, Snapshots, ValidNode};
 use crate::task::ConfigIntent;
 
-/// seid's log level; a user value is overruled, as the controller this operator replaces does.
-const FORCED: (&str, &str) = ("logging.level", "info");
+/// seid's log level, unless the user writes another one (B20).
+const LOG_LEVEL: (&str, &str) = ("logging.level", "info");
 
-/// Settings of a full node that produces snapshots, beside `storage.snapshot_keep_recent` (node-resources §6.3).
-const FULL_SNAPSHOT_SETTINGS: [(&str, &str); 7] = [
-    ("storage.snapshot_interval", "2000"),
+const SNAPSHOT_INTERVAL: (&str, &str) = ("storage.snapshot_interval", "2000");
+const SNAPSHOT_KEEP_RECENT: &str = "storage.snapshot_keep_recent";
+
+/// Further settings of a full node that produces snapshots (node-resources §6.3).
+const FULL_SNAPSHOT_SETTINGS: [(&str, &str); 6] = [
     ("storage.pruning_keep_recent", "50000"),
     ("storage.pruning_keep_every", "0"),
     ("chain.min_retain_blocks", "50000"),
@@ -19,19 +21,22 @@ const FULL_SNAPSHOT_SETTINGS: [(&str, &str); 7] = [
     ("network.p2p.recv_rate", "20971520"),
 ];
 
+/// Settings of a replayer (node-resources §6.2).
+const REPLAYER_SETTINGS: [(&str, &str); 3] = [
+    ("storage.state_commit.async_commit_buffer", "100"),
+    ("storage.state_commit.memiavl.snapshot_keep_recent", "2"),
+    ("storage.state_commit.memiavl.snapshot_min_time_interval", "3600"),
+];
+
 /// The whole configuration of a node. `external_address` is `host:port`, from status.
 #[must_use]
 pub fn config_intent(node: &ValidNode, external_address: Option<&str>) -> ConfigIntent {
-    let mut overrides = BTreeMap::new();
+    let mut overrides = owned(&[LOG_LEVEL]);
     if let Some(address) = external_address.filter(|address| !address.is_empty()) {
         overrides.insert("network.p2p.external_address".to_owned(), address.to_owned());
     }
-    if let Some(snapshots) = &node.snapshots {
-        overrides.extend(FULL_SNAPSHOT_SETTINGS.map(|(key, value)| (key.to_owned(), value.to_owned())));
-        overrides.insert("storage.snapshot_keep_recent".to_owned(), snapshots.keep_recent.to_string());
-    }
+    overrides.extend(settings_of_mode(node));
     overrides.extend(node.overrides.clone());
-    overrides.insert(FORCED.0.to_owned(), FORCED.1.to_owned());
     ConfigIntent { mode: node.mode.config_word().to_owned(), overrides, incremental: false, target_version: 0 }
 }
 
@@ -39,4 +44,27 @@ pub fn config_intent(node: &ValidNode, external_address: Option<&str>) -> Config
 #[must_use]
 pub fn incremental_intent(node: &ValidNode, external_address: Option<&str>) -> ConfigIntent {
     ConfigIntent { incremental: true, ..config_intent(node, external_address) }
+}
+
+fn settings_of_mode(node: &ValidNode) -> BTreeMap<String, String> {
+    match (node.mode, &node.snapshots) {
+        (Mode::FullNode, Some(snapshots)) => {
+            let mut settings = owned(&FULL_SNAPSHOT_SETTINGS);
+            settings.extend(snapshot_settings(snapshots));
+            settings
+        }
+        (Mode::Archive, Some(snapshots)) => snapshot_settings(snapshots),
+        (Mode::Replayer, _) => owned(&REPLAYER_SETTINGS),
+        (Mode::FullNode | Mode::Archive, None) | (Mode::Validator, _) => BTreeMap::new(),
+    }
+}
+
+fn snapshot_settings(snapshots: &Snapshots) -> BTreeMap<String, String> {
+    let mut settings = owned(&[SNAPSHOT_INTERVAL]);
+    settings.insert(SNAPSHOT_KEEP_RECENT.to_owned(), snapshots.keep_recent.to_string());
+    settings
+}
+
+fn owned(settings: &[(&str, &str)]) -> BTreeMap<String, String> {
+    settings.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
 }

@@ -6,6 +6,9 @@ use crate::node::ValidNode;
 
 /// Label with the node's name; the only one that selects pods, because it never changes (S2).
 pub const NODE_LABEL: &str = "sei.io/node";
+/// Keeps Karpenter from moving a pod that may hold weeks of data in a cache: an annotation.
+pub(super) const DO_NOT_DISRUPT: (&str, &str) = ("karpenter.sh/do-not-disrupt", "true");
+const COMPONENT_LABEL: &str = "sei.io/component";
 const CHAIN_LABEL: &str = "sei.io/chain";
 const ROLE_LABEL: &str = "sei.io/role";
 
@@ -23,4 +26,12 @@ pub fn resource_labels(node: &ValidNode) -> BTreeMap<String, String> {
 #[must_use]
 pub fn selector_labels(node: &ValidNode) -> BTreeMap<String, String> {
     BTreeMap::from([(NODE_LABEL.to_owned(), node.key.name.clone())])
+}
+
+/// Labels of Job, pod and Service of a bootstrap; they select its pod.
+#[must_use]
+pub fn bootstrap_labels(node: &ValidNode) -> BTreeMap<String, String> {
+    let mut labels = selector_labels(node);
+    labels.insert(COMPONENT_LABEL.to_owned(), "bootstrap".to_owned());
+    labels
 }

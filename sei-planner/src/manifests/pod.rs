@@ -1,63 +1,85 @@
-//! The pod of a node: containers, volumes, probes, placement.
-
-use std::collections::BTreeMap;
+//! The pods of a node: the one of its StatefulSet, and the one of its bootstrap Job. Both are put together from the same
+//! containers, so that they cannot drift apart (B14, B21).
 
 use k8s_openapi::api::core::v1::{
-    Affinity, Capabilities, Container, EmptyDirVolumeSource, EnvVar, HTTPGetAction, NodeAffinity, NodeSelector,
-    NodeSelectorRequirement, NodeSelectorTerm, PersistentVolumeClaimVolumeSource, PodSecurityContext, PodSpec, Probe,
-    ResourceRequirements, SeccompProfile, SecurityContext, TCPSocketAction, Toleration, Volume, VolumeMount,
+    Affinity, ConfigMapVolumeSource, EmptyDirVolumeSource, KeyToPath, NodeAffinity, NodeSelector,
+    NodeSelectorRequirement, NodeSelectorTerm, PersistentVolumeClaimVolumeSource, PodSecurityContext, PodSpec,
+    SecretVolumeSource, Toleration, Volume,
 };
-use k8s_openapi::apimachinery::pkg::api::resource;
-use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
-use super::service::{container_port, seid_ports};
-use crate::node::{Mode, ValidNode};
+use super::containers::{
+    DATA, KEYRING, NODE_KEY, NODE_KEY_FILE, PROXY_CONFIG, SIDECAR_TLS, SIDECAR_TMP, SIGNING_KEY, SIGNING_KEY_FILE,
+    USER, bootstrap_seid, bootstrap_sidecar, exporter, proxy, seid, seid_init, sidecar,
+};
+use crate::node::{Bootstrap, Mode, ValidNode};
 use crate::platform::Platform;
-use crate::quantity::Quantity;
 
-/// Where the data volume is mounted; seid's home.
-const HOME: &str = "/.sei";
-/// User and group of every container.
-const USER: i64 = 65532;
-/// seid's RPC and gRPC ports, asked by probes.
-const RPC_PORT: i32 = 26657;
-const GRPC_PORT: i32 = 9090;
-const EXPORTER_PORT: i32 = 9300;
+/// Secret files that only their owner and the pod's group read: `0o400`.
+const OWNER_READS: i32 = 0o400;
+/// The bootstrap pod has no group for its volumes, and its proxy does not run as root: `0o444`.
+const EVERYBODY_READS: i32 = 0o444;
+/// Seconds that seid of a bootstrap gets to stop.
+const BOOTSTRAP_GRACE_SECONDS: i64 = 120;
 
 /// The pod of a node's StatefulSet.
-pub(super) fn pod_spec(node: &ValidNode, platform: &Platform) -> PodSpec {
-    let pool = node_pool(node.mode, platform);
+pub(super) fn production_pod(node: &ValidNode, platform: &Platform) -> PodSpec {
+    let mut volumes = vec![data_volume(node), temporary_volume()];
+    volumes.extend(node.signing_key.as_ref().map(|secret| file_volume(SIGNING_KEY, secret, SIGNING_KEY_FILE)));
+    volumes.extend(node.node_key.as_ref().map(|secret| file_volume(NODE_KEY, secret, NODE_KEY_FILE)));
+    volumes.extend(node.keyring.as_ref().map(|keyring| secret_volume(KEYRING, &keyring.secret, OWNER_READS)));
+    volumes.extend(tls_volumes(node, OWNER_READS));
+    let mut init_containers = vec![seid_init(node, &node.image), sidecar(node, platform)];
+    init_containers.extend(proxy(node));
     PodSpec {
-        service_account_name: Some(platform.service_account.clone()),
         automount_service_account_token: Some(true),
-        share_process_namespace: Some(true),
         security_context: Some(PodSecurityContext {
             fs_group: Some(USER),
             fs_group_change_policy: Some("OnRootMismatch".to_owned()),
             ..PodSecurityContext::default()
         }),
+        volumes: Some(volumes),
+        init_containers: Some(init_containers),
+        containers: vec![seid(node, platform), exporter(platform)],
+        ..placed(node, platform)
+    }
+}
+
+/// The pod of a node's bootstrap Job. It holds no key, no keyring and no passphrase (S5), and it has the host name of the
+/// production pod, so that the sidecar is found under one name.
+pub(super) fn bootstrap_pod(node: &ValidNode, platform: &Platform, bootstrap: Bootstrap<'_>) -> PodSpec {
+    let mut init = seid_init(node, bootstrap.image);
+    init.security_context = None;
+    let mut init_containers = vec![init, bootstrap_sidecar(node, platform)];
+    init_containers.extend(proxy(node));
+    PodSpec {
+        hostname: Some(node.key.pod()),
+        subdomain: Some(node.key.name.clone()),
+        restart_policy: Some("Never".to_owned()),
+        termination_grace_period_seconds: Some(BOOTSTRAP_GRACE_SECONDS),
+        volumes: Some([data_volume(node)].into_iter().chain(tls_volumes(node, EVERYBODY_READS)).collect()),
+        init_containers: Some(init_containers),
+        containers: vec![bootstrap_seid(node, platform, bootstrap)],
+        ..placed(node, platform)
+    }
+}
+
+/// What every pod of a node has: who it runs as in the cluster, and where.
+fn placed(node: &ValidNode, platform: &Platform) -> PodSpec {
+    let pool = match node.mode {
+        Mode::Archive => &platform.archive_node_pool,
+        Mode::FullNode | Mode::Replayer | Mode::Validator => &platform.node_pool,
+    };
+    PodSpec {
+        service_account_name: Some(platform.service_account.clone()),
+        share_process_namespace: Some(true),
         tolerations: Some(vec![Toleration {
             key: Some(platform.toleration_key.clone()),
-            value: Some(pool.to_owned()),
+            value: Some(pool.clone()),
             effect: Some("NoSchedule".to_owned()),
             ..Toleration::default()
         }]),
         affinity: Some(affinity(pool)),
-        volumes: Some(vec![data_volume(&node.data_volume.claim), temporary_volume()]),
-        init_containers: Some(vec![seid_init(node), sidecar(node, platform)]),
-        containers: vec![seid(node, platform), exporter(platform)],
         ..PodSpec::default()
-    }
-}
-
-/// A quantity as Kubernetes writes it.
-pub(super) fn quantity(value: &Quantity) -> resource::Quantity {
-    resource::Quantity(value.canonical())
-}
-
-fn node_pool(mode: Mode, platform: &Platform) -> &str {
-    match mode {
-        Mode::FullNode => &platform.node_pool,
     }
 }
 
@@ -77,11 +99,11 @@ fn affinity(pool: &str) -> Affinity {
     }
 }
 
-fn data_volume(claim: &str) -> Volume {
+fn data_volume(node: &ValidNode) -> Volume {
     Volume {
-        name: "data".to_owned(),
+        name: DATA.to_owned(),
         persistent_volume_claim: Some(PersistentVolumeClaimVolumeSource {
-            claim_name: claim.to_owned(),
+            claim_name: node.data_volume.claim.clone(),
             read_only: None,
         }),
         ..Volume::default()
@@ -89,172 +111,37 @@ fn data_volume(claim: &str) -> Volume {
 }
 
 fn temporary_volume() -> Volume {
-    Volume { name: "sidecar-tmp".to_owned(), empty_dir: Some(EmptyDirVolumeSource::default()), ..Volume::default() }
+    Volume { name: SIDECAR_TMP.to_owned(), empty_dir: Some(EmptyDirVolumeSource::default()), ..Volume::default() }
 }
 
-/// Makes seid's home once: an existing genesis file is left alone.
-fn seid_init(node: &ValidNode) -> Container {
-    let chain = shell_word(&node.chain_id);
-    let script = format!(
-        "if [ -f \"$HOME/config/genesis.json\" ]; then echo \"data directory already initialized, skipping seid init\"; \
-         else seid init {chain} --chain-id {chain} --home \"$HOME\" --overwrite; fi && mkdir -p \"$HOME/tmp\""
-    );
-    Container {
-        name: "seid-init".to_owned(),
-        image: Some(node.image.clone()),
-        command: Some(words(&["/bin/sh", "-c", &script])),
-        env: Some(vec![env("HOME", HOME)]),
-        volume_mounts: Some(vec![mount("data", HOME)]),
-        security_context: Some(security(false)),
-        ..Container::default()
-    }
-}
-
-/// A native sidecar: it starts before seid and configures it.
-fn sidecar(node: &ValidNode, platform: &Platform) -> Container {
-    let port = node.sidecar_port;
-    Container {
-        name: "sei-sidecar".to_owned(),
-        image: Some(node.sidecar_image.clone()),
-        command: Some(words(&["seictl", "serve"])),
-        restart_policy: Some("Always".to_owned()),
-        env: Some(vec![
-            env("SEI_CHAIN_ID", &node.chain_id),
-            env("SEI_SIDECAR_PORT", &port.to_string()),
-            env("SEI_HOME", HOME),
-            env("SEI_GENESIS_BUCKET", &platform.genesis_bucket),
-            env("SEI_GENESIS_REGION", &platform.genesis_region),
-            env("SEI_SNAPSHOT_BUCKET", &platform.snapshot_bucket),
-            env("SEI_SNAPSHOT_REGION", &platform.snapshot_region),
-        ]),
-        ports: Some(vec![container_port("sidecar", port)]),
-        volume_mounts: Some(vec![mount("data", HOME), mount("sidecar-tmp", "/tmp")]),
-        liveness_probe: Some(Probe { http_get: Some(http_get("/v0/livez", port)), ..probe(5, 10, 3) }),
-        readiness_probe: Some(Probe { http_get: Some(http_get("/v0/healthz", port)), ..probe(2, 5, 6) }),
-        security_context: Some(security(true)),
-        resources: node.sidecar_resources.clone(),
-        ..Container::default()
-    }
-}
-
-/// Waits for the sidecar's gate, then becomes seid. bash's `/dev/tcp` because the image has neither curl nor wget.
-fn seid(node: &ValidNode, platform: &Platform) -> Container {
-    let port = node.sidecar_port;
-    let script = format!(
-        "echo \"waiting for sidecar to become ready...\"; while true; do if (exec 3<>/dev/tcp/localhost/{port} && \
-         printf \"GET /v0/healthz HTTP/1.0\\r\\nHost: localhost\\r\\n\\r\\n\" >&3 && head -1 <&3 | grep -q \"200\") \
-         2>/dev/null; then break; fi; sleep 5; done; echo \"sidecar ready, starting seid\"; exec seid \"start\" \
-         \"--home\" \"$HOME\""
-    );
-    let (cpu, memory) = match node.mode {
-        Mode::FullNode => (&platform.cpu_default, &platform.memory_default),
+fn tls_volumes(node: &ValidNode, mode: i32) -> Vec<Volume> {
+    let Some(secret) = node.tls_secret() else { return Vec::new() };
+    let config = Volume {
+        name: PROXY_CONFIG.to_owned(),
+        config_map: Some(ConfigMapVolumeSource { name: node.key.proxy_config(), ..ConfigMapVolumeSource::default() }),
+        ..Volume::default()
     };
-    Container {
-        name: "seid".to_owned(),
-        image: Some(node.image.clone()),
-        command: Some(words(&["/bin/bash", "-c"])),
-        args: Some(vec![script]),
-        env: Some(vec![env("HOME", HOME), env("TMPDIR", "/.sei/tmp")]),
-        ports: Some(seid_ports()),
-        volume_mounts: Some(vec![mount("data", HOME)]),
-        resources: Some(ResourceRequirements {
-            requests: Some(BTreeMap::from([
-                ("cpu".to_owned(), quantity(cpu)),
-                ("memory".to_owned(), quantity(memory)),
-            ])),
-            ..ResourceRequirements::default()
+    vec![config, secret_volume(SIDECAR_TLS, &secret, mode)]
+}
+
+fn secret_volume(name: &str, secret: &str, mode: i32) -> Volume {
+    Volume {
+        name: name.to_owned(),
+        secret: Some(SecretVolumeSource {
+            secret_name: Some(secret.to_owned()),
+            default_mode: Some(mode),
+            ..SecretVolumeSource::default()
         }),
-        startup_probe: Some(Probe { http_get: Some(http_get("/v0/healthz", port)), ..probe(5, 5, 86_400) }),
-        readiness_probe: Some(Probe {
-            http_get: Some(http_get("/lag_status", RPC_PORT)),
-            timeout_seconds: Some(5),
-            ..probe(30, 10, 3)
-        }),
-        security_context: Some(security(false)),
-        ..Container::default()
+        ..Volume::default()
     }
 }
 
-fn exporter(platform: &Platform) -> Container {
-    let request = |text: &str| resource::Quantity(text.to_owned());
-    Container {
-        name: "cosmos-exporter".to_owned(),
-        image: Some(platform.cosmos_exporter_image.clone()),
-        args: Some(words(&[
-            "--denom",
-            "usei",
-            "--denom-coefficient",
-            "1000000",
-            "--bech-prefix",
-            "sei",
-            "--listen-address",
-            &format!(":{EXPORTER_PORT}"),
-        ])),
-        ports: Some(vec![container_port("cosmos-metrics", EXPORTER_PORT)]),
-        volume_mounts: Some(vec![mount("sidecar-tmp", "/tmp")]),
-        resources: Some(ResourceRequirements {
-            requests: Some(BTreeMap::from([
-                ("cpu".to_owned(), request("50m")),
-                ("memory".to_owned(), request("64Mi")),
-            ])),
-            limits: Some(BTreeMap::from([("memory".to_owned(), request("384Mi"))])),
-            ..ResourceRequirements::default()
-        }),
-        startup_probe: Some(Probe {
-            tcp_socket: Some(TCPSocketAction { port: IntOrString::Int(GRPC_PORT), host: None }),
-            ..probe(5, 5, 60)
-        }),
-        security_context: Some(security(true)),
-        ..Container::default()
+/// One file of a Secret and no other.
+fn file_volume(name: &str, secret: &str, file: &str) -> Volume {
+    let item = KeyToPath { key: file.to_owned(), path: file.to_owned(), mode: None };
+    let mut volume = secret_volume(name, secret, OWNER_READS);
+    if let Some(source) = &mut volume.secret {
+        source.items = Some(vec![item]);
     }
-}
-
-/// Non-root without privileges; only seid and its init container may write to their root file system.
-fn security(read_only_root: bool) -> SecurityContext {
-    SecurityContext {
-        run_as_non_root: Some(true),
-        run_as_user: Some(USER),
-        run_as_group: Some(USER),
-        allow_privilege_escalation: Some(false),
-        read_only_root_filesystem: read_only_root.then_some(true),
-        capabilities: Some(Capabilities { drop: Some(vec!["ALL".to_owned()]), add: None }),
-        seccomp_profile: Some(SeccompProfile { type_: "RuntimeDefault".to_owned(), localhost_profile: None }),
-        ..SecurityContext::default()
-    }
-}
-
-/// A probe without its action. Seconds, seconds, count.
-fn probe(initial_delay: i32, period: i32, failures: i32) -> Probe {
-    Probe {
-        initial_delay_seconds: Some(initial_delay),
-        period_seconds: Some(period),
-        failure_threshold: Some(failures),
-        ..Probe::default()
-    }
-}
-
-fn http_get(path: &str, port: i32) -> HTTPGetAction {
-    HTTPGetAction { path: Some(path.to_owned()), port: IntOrString::Int(port), ..HTTPGetAction::default() }
-}
-
-fn env(name: &str, value: &str) -> EnvVar {
-    EnvVar { name: name.to_owned(), value: Some(value.to_owned()), value_from: None }
-}
-
-fn mount(name: &str, path: &str) -> VolumeMount {
-    VolumeMount { name: name.to_owned(), mount_path: path.to_owned(), ..VolumeMount::default() }
-}
-
-fn words(list: &[&str]) -> Vec<String> {
-    list.iter().map(|&word| word.to_owned()).collect()
-}
-
-/// The word as a POSIX shell reads it back: as it stands when it holds only safe characters, else in single quotes.
-fn shell_word(word: &str) -> String {
-    let safe = |c: char| c.is_ascii_alphanumeric() || "-_.:/@".contains(c);
-    if !word.is_empty() && word.chars().all(safe) {
-        word.to_owned()
-    } else {
-        format!("'{}'", word.replace('\'', r"'\''"))
-    }
+    volume
 }

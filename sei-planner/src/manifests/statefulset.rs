@@ -6,14 +6,11 @@ use k8s_openapi::api::apps::v1::{StatefulSetSpec, StatefulSetUpdateStrategy};
 use k8s_openapi::api::core::v1::PodTemplateSpec;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta};
 
-use super::labels::{resource_labels, selector_labels};
-use super::pod::pod_spec;
+use super::labels::{DO_NOT_DISRUPT, resource_labels, selector_labels};
+use super::pod::production_pod;
 use super::{Manifest, Object};
 use crate::node::ValidNode;
 use crate::platform::Platform;
-
-/// Keeps Karpenter from moving a pod that may hold weeks of data in a cache.
-const DO_NOT_DISRUPT: (&str, &str) = ("karpenter.sh/do-not-disrupt", "true");
 
 /// The StatefulSet of a node.
 #[must_use]
@@ -24,7 +21,7 @@ pub fn statefulset(node: &ValidNode, platform: &Platform) -> Manifest {
             annotations: Some(BTreeMap::from([(DO_NOT_DISRUPT.0.to_owned(), DO_NOT_DISRUPT.1.to_owned())])),
             ..ObjectMeta::default()
         }),
-        spec: Some(pod_spec(node, platform)),
+        spec: Some(production_pod(node, platform)),
     };
     let spec = StatefulSetSpec {
         replicas: Some(1),

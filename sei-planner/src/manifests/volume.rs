@@ -4,8 +4,7 @@ use std::collections::BTreeMap;
 
 use k8s_openapi::api::core::v1::{PersistentVolumeClaimSpec, VolumeResourceRequirements};
 
-use super::pod::quantity;
-use super::{Manifest, Object};
+use super::{Manifest, Object, quantity};
 use crate::node::{Mode, ValidNode};
 use crate::platform::Platform;
 use crate::quantity::Quantity;
@@ -33,12 +32,14 @@ pub fn required_storage<'p>(node: &ValidNode, platform: &'p Platform) -> &'p Qua
 
 fn storage_size(mode: Mode, platform: &Platform) -> &Quantity {
     match mode {
-        Mode::FullNode => &platform.storage_size_default,
+        Mode::Archive => &platform.storage_size_archive,
+        Mode::FullNode | Mode::Replayer | Mode::Validator => &platform.storage_size_default,
     }
 }
 
 fn storage_class(mode: Mode, platform: &Platform) -> &str {
     match mode {
-        Mode::FullNode => &platform.storage_class_perf,
+        Mode::Archive => &platform.storage_class_archive,
+        Mode::FullNode | Mode::Replayer | Mode::Validator => &platform.storage_class_perf,
     }
 }

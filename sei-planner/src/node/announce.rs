@@ -35,6 +35,7 @@ pub fn announce(old: &SeiNodeStatus, new: &SeiNodeStatus) -> Vec<Event> {
         let message = "sidecar Healthz returned 200; mark-ready gate is open".to_owned();
         events.push(Event { warning: false, reason: c::SIDECAR_READINESS_RESTORED, message });
     }
+    events.extend(tls_secret(old, new));
     events.extend(warning_when_turned(old, new, c::SPEC_ACCEPTED, ConditionStatus::False, c::SPEC_REFUSED));
     events.extend(warning_when_turned(
         old,
@@ -44,6 +45,24 @@ pub fn announce(old: &SeiNodeStatus, new: &SeiNodeStatus) -> Vec<Event> {
         c::AWAITING_ACKNOWLEDGEMENT,
     ));
     events
+}
+
+fn tls_secret(old: &SeiNodeStatus, new: &SeiNodeStatus) -> Option<Event> {
+    let status = |of: &SeiNodeStatus| of.condition(c::SIDECAR_TLS_SECRET_READY).map(|condition| condition.status);
+    let condition = new.condition(c::SIDECAR_TLS_SECRET_READY)?;
+    match (status(old), condition.status) {
+        (Some(ConditionStatus::False), ConditionStatus::True) => Some(Event {
+            warning: false,
+            reason: c::SIDECAR_TLS_SECRET_READY,
+            message: "sidecar TLS Secret validated; plan gate is open".to_owned(),
+        }),
+        (before, ConditionStatus::False) if before != Some(ConditionStatus::False) => {
+            let secret = new.sidecar_tls.as_ref().map_or("", |tls| tls.secret_name.as_str());
+            let message = format!("sidecar TLS Secret {secret:?}: {}", condition.message);
+            Some(Event { warning: true, reason: c::SIDECAR_TLS_SECRET_NOT_READY, message })
+        }
+        (_, ConditionStatus::True | ConditionStatus::False | ConditionStatus::Unknown) => None,
+    }
 }
 
 /// A warning with the condition's message when the condition turned to `status`, or changed what it says there.

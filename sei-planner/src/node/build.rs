@@ -1,23 +1,22 @@
 //! From the kind of a plan to its tasks. Infallible: what can be wrong was refused before.
 
-use super::validate::{InitSource, SyncSettings, ValidNode};
+mod bring_up;
+mod guards;
+mod sidecar;
+
+use super::valid::ValidNode;
 use crate::api::{DriftKind, NodePhase, PlanKindName, PlanPhase, PlannedTask, TaskPlan, TaskStatus, UnfinishedTask};
-use crate::config::{config_intent, incremental_intent};
-use crate::task::{
-    ConfigureStateSync, DiscoverPeers, ObserveImage, PeerQuery, ReplacePod, SnapshotRestore, Task, codec, task_id,
-};
+use crate::task::{ObserveImage, ReplacePod, Task, codec, task_id};
 
 /// Why a plan exists. Stored with the plan; nothing is ever inferred from its tasks.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PlanKind {
     /// Brings a node up.
-    Init {
-        /// The sidecar configured state sync on this volume before. It never does so twice, so the configuration on
-        /// disk is patched instead of rewritten.
-        state_sync_done: bool,
-        /// A pod of an older template may be there: replace it if it is.
-        roll: bool,
-    },
+    Init(Ground),
+    /// Brings a node up through a Job that syncs up to a height.
+    Bootstrap(Ground),
+    /// Brings up a validator that founds a chain.
+    Genesis(Ground),
     /// Makes a running node follow its spec.
     Update(Vec<DriftKind>),
     /// Opens the sidecar's gate again.
@@ -26,22 +25,57 @@ pub enum PlanKind {
     Repair(Vec<DriftKind>),
 }
 
+/// What earlier plans left behind, for a plan that brings a node up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct Ground {
+    /// The sidecar configured state sync on this volume before. It never does so twice, so the configuration on disk is
+    /// patched instead of rewritten.
+    pub state_sync_done: bool,
+    /// A pod of an older template may be there: replace it if it is.
+    pub roll: bool,
+    /// The bootstrap Job reached its height on this volume.
+    pub bootstrapped: bool,
+    /// Job and Service of a bootstrap may still be there.
+    pub bootstrap_left: bool,
+}
+
 impl PlanKind {
     /// The word on the wire.
     #[must_use]
     pub fn name(&self) -> PlanKindName {
         match self {
-            Self::Init { .. } => PlanKindName::Init,
+            Self::Init(_) => PlanKindName::Init,
+            Self::Bootstrap(_) => PlanKindName::Bootstrap,
+            Self::Genesis(_) => PlanKindName::Genesis,
             Self::Update(_) => PlanKindName::Update,
             Self::MarkReady => PlanKindName::MarkReady,
             Self::Repair(_) => PlanKindName::Repair,
         }
     }
 
+    /// What earlier plans left behind, if this one brings a node up.
+    #[must_use]
+    pub fn ground(&self) -> Option<&Ground> {
+        match self {
+            Self::Init(ground) | Self::Bootstrap(ground) | Self::Genesis(ground) => Some(ground),
+            Self::Update(_) | Self::MarkReady | Self::Repair(_) => None,
+        }
+    }
+
+    /// Whether the plan makes or replaces the node's pod.
+    #[must_use]
+    pub fn touches_the_pod(&self) -> bool {
+        match self {
+            Self::Init(_) | Self::Bootstrap(_) | Self::Genesis(_) | Self::Update(_) => true,
+            Self::Repair(missing) => missing.contains(&DriftKind::StatefulSet),
+            Self::MarkReady => false,
+        }
+    }
+
     fn drift(&self) -> Vec<DriftKind> {
         match self {
             Self::Update(drift) | Self::Repair(drift) => drift.clone(),
-            Self::Init { .. } | Self::MarkReady => Vec::new(),
+            Self::Init(_) | Self::Bootstrap(_) | Self::Genesis(_) | Self::MarkReady => Vec::new(),
         }
     }
 }
@@ -69,21 +103,20 @@ pub struct PlanRequest<'a> {
 #[must_use]
 pub fn build(node: &ValidNode, request: &PlanRequest<'_>) -> TaskPlan {
     let tasks = match request.kind {
-        PlanKind::Init { state_sync_done, roll } => init(node, request, *state_sync_done, *roll),
+        PlanKind::Init(ground) => bring_up::init(node, request, ground),
+        PlanKind::Bootstrap(ground) => bring_up::bootstrap(node, request, ground),
+        PlanKind::Genesis(ground) => bring_up::genesis(node, request, ground),
         PlanKind::Update(_) => update(node, request),
         PlanKind::MarkReady => vec![Task::MarkReady],
         PlanKind::Repair(missing) => repair(node, request, missing),
     };
-    let failed_phase = match request.kind {
-        PlanKind::Init { .. } => Some(NodePhase::Failed),
-        PlanKind::Update(_) | PlanKind::MarkReady | PlanKind::Repair(_) => None,
-    };
+    let brings_up = request.kind.ground().is_some();
     TaskPlan {
         id: request.id.to_owned(),
         phase: PlanPhase::Active,
         tasks: tasks.iter().enumerate().map(|(index, task)| planned(request.id, index, task)).collect(),
         target_phase: Some(NodePhase::Running),
-        failed_phase,
+        failed_phase: brings_up.then_some(NodePhase::Failed),
         failed_task_index: None,
         failed_task_detail: None,
         kind: Some(request.kind.name()),
@@ -92,11 +125,8 @@ pub fn build(node: &ValidNode, request: &PlanRequest<'_>) -> TaskPlan {
         failures: (request.failures > 0).then_some(request.failures),
         retry_at: None,
         retry_token: node.retry_token.clone(),
-        unfinished: match request.kind {
-            PlanKind::Init { .. } => request.unfinished.clone(),
-            // Plans of a node that runs write nothing on the volume.
-            PlanKind::Update(_) | PlanKind::MarkReady | PlanKind::Repair(_) => Vec::new(),
-        },
+        // Plans of a node that runs write nothing on the volume.
+        unfinished: if brings_up { request.unfinished.clone() } else { Vec::new() },
     }
 }
 
@@ -116,82 +146,18 @@ fn planned(plan_id: &str, index: usize, task: &Task) -> PlannedTask {
     }
 }
 
-fn init(node: &ValidNode, request: &PlanRequest<'_>, state_sync_done: bool, roll: bool) -> Vec<Task> {
-    let mut tasks = vec![
-        Task::EnsureDataPvc(node.key.clone()),
-        Task::ApplyStatefulSet(node.key.clone()),
-        Task::ApplyService(node.key.clone()),
-    ];
-    if roll {
-        tasks.push(replace_pod(node, request));
-    }
-    tasks.extend(progression(node, request, state_sync_done));
-    tasks
-}
-
-/// The sidecar's part of bringing a node up.
-fn progression(node: &ValidNode, request: &PlanRequest<'_>, state_sync_done: bool) -> Vec<Task> {
-    let mut tasks = Vec::new();
-    if let InitSource::S3 { target_height, .. } = node.source {
-        tasks.push(Task::SnapshotRestore(SnapshotRestore { target_height }));
-    }
-    tasks.push(Task::ConfigureGenesis);
-    tasks.push(Task::ConfigApply(if state_sync_done {
-        incremental_intent(node, request.external_address)
-    } else {
-        config_intent(node, request.external_address)
-    }));
-    if !node.peers.is_empty() {
-        tasks.push(Task::DiscoverPeers(DiscoverPeers { sources: peer_queries(node, request.peers) }));
-    }
-    if !state_sync_done {
-        tasks.extend(state_sync(&node.source).map(Task::ConfigureStateSync));
-    }
-    tasks.push(Task::ConfigValidate);
-    if node.snapshots.is_some_and(|snapshots| snapshots.publish) {
-        tasks.push(Task::SnapshotUpload);
-    }
-    tasks.push(Task::MarkReady);
-    tasks
-}
-
-fn state_sync(source: &InitSource) -> Option<ConfigureStateSync> {
-    let settings = |use_local_snapshot, sync: &SyncSettings| ConfigureStateSync {
-        use_local_snapshot,
-        trust_period: sync.trust_period.clone(),
-        backfill_blocks: sync.backfill_blocks,
-    };
-    match source {
-        InitSource::Genesis => None,
-        InitSource::StateSync(sync) => Some(settings(false, sync)),
-        InitSource::S3 { sync, .. } => Some(settings(true, sync)),
-    }
-}
-
-/// One query a source, in order; every label source asks all label peers, as the reference does.
-fn peer_queries(node: &ValidNode, label_peers: &[String]) -> Vec<PeerQuery> {
-    node.peers
-        .iter()
-        .filter_map(|peer| {
-            if let Some(ec2) = &peer.ec2_tags {
-                Some(PeerQuery::Ec2Tags { region: ec2.region.clone(), tags: ec2.tags.clone() })
-            } else if let Some(fixed) = &peer.fixed {
-                Some(PeerQuery::Static { addresses: fixed.addresses.clone() })
-            } else {
-                peer.label.as_ref().map(|_| PeerQuery::DnsEndpoints { endpoints: label_peers.to_vec() })
-            }
-        })
-        .collect()
-}
-
+/// Whatever the new pod reads is checked before the old one goes.
 fn update(node: &ValidNode, request: &PlanRequest<'_>) -> Vec<Task> {
-    vec![
+    let mut tasks = guards::keys(node);
+    tasks.extend(guards::tls(node));
+    tasks.extend([
         Task::ApplyStatefulSet(node.key.clone()),
         Task::ApplyService(node.key.clone()),
         replace_pod(node, request),
         Task::ObserveImage(ObserveImage { node: node.key.clone(), image: node.image.clone() }),
         Task::MarkReady,
-    ]
+    ]);
+    tasks
 }
 
 /// A lost StatefulSet takes its pod along, so the gate of the next pod must be opened.
@@ -199,7 +165,9 @@ fn repair(node: &ValidNode, request: &PlanRequest<'_>, missing: &[DriftKind]) ->
     if missing.contains(&DriftKind::StatefulSet) {
         return update(node, request);
     }
-    vec![Task::ApplyService(node.key.clone())]
+    let config = missing.contains(&DriftKind::ProxyConfig).then(|| Task::ApplyRbacProxyConfig(node.key.clone()));
+    let service = missing.contains(&DriftKind::Service).then(|| Task::ApplyService(node.key.clone()));
+    config.into_iter().chain(service).collect()
 }
 
 fn replace_pod(node: &ValidNode, request: &PlanRequest<'_>) -> Task {

@@ -1,9 +1,9 @@
 //! What to do next: start a plan, go on with one, replace it, wait, or nothing.
 
-use super::build::PlanKind;
+use super::build::{Ground, PlanKind};
 use super::drift::drift;
 use super::observed::{Observed, Presence, SidecarHealth, TaskProbe};
-use super::validate::ValidNode;
+use super::valid::ValidNode;
 use crate::api::{
     DriftKind, NodePhase, PlanKindName, PlanPhase, PlannedTask, SeiNodeStatus, TaskPlan, TaskStatus, Time,
 };
@@ -42,11 +42,32 @@ pub enum Wait {
         /// Value the annotation `sei.io/acknowledge` must have.
         token: String,
     },
+    /// The Secret with the certificate of the TLS proxy cannot be used; the condition `SidecarTLSSecretReady` says why.
+    ForTlsSecret {
+        /// What is wrong with it.
+        why: String,
+    },
 }
 
 /// Decides from the spec, the stored status and the facts.
 #[must_use]
 pub fn decide(node: &ValidNode, status: &SeiNodeStatus, seen: &Observed, now: Time) -> Decision {
+    gate(seen, decide_ungated(node, status, seen, now))
+}
+
+/// No plan makes or replaces a pod while the Secret with its certificate cannot be used.
+fn gate(seen: &Observed, decision: Decision) -> Decision {
+    match (&decision, &seen.tls_secret) {
+        (Decision::Start(kind, _) | Decision::Supersede(kind, _), Some(secret))
+            if !secret.ready && kind.touches_the_pod() =>
+        {
+            Decision::Wait(Wait::ForTlsSecret { why: secret.message.clone() })
+        }
+        _ => decision,
+    }
+}
+
+fn decide_ungated(node: &ValidNode, status: &SeiNodeStatus, seen: &Observed, now: Time) -> Decision {
     if seen.data_volume == Presence::Missing && !node.data_volume.imported {
         return data_volume_lost(node, status);
     }
@@ -62,7 +83,7 @@ fn decide_active(node: &ValidNode, status: &SeiNodeStatus, plan: &TaskPlan, seen
     let edited = plan.target_generation.is_some_and(|target| target != node.generation);
     let lost = statefulset_lost_under(plan, seen);
     let busy = uncancellable(plan, seen).filter(|_| edited || lost.is_some());
-    if seen.service == Presence::Missing && (busy.is_some() || completed(plan, "apply-service")) {
+    if seen.service == Presence::Missing && (busy.is_some() || service_task(plan).is_some()) {
         return Decision::RestoreService;
     }
     if status.phase() == NodePhase::Running && misses_more(plan, seen) {
@@ -88,7 +109,8 @@ fn decide_active(node: &ValidNode, status: &SeiNodeStatus, plan: &TaskPlan, seen
 /// template of the old plan may have been applied, and reverting the edit must roll it back.
 fn successor(node: &ValidNode, status: &SeiNodeStatus, plan: &TaskPlan, seen: &Observed, why: String) -> Decision {
     if status.phase() != NodePhase::Running {
-        return Decision::Supersede(init(status, Some(plan), seen), vec![why]);
+        let (kind, remark) = bring_up(node, status, Some(plan), seen);
+        return Decision::Supersede(kind, [why].into_iter().chain(remark).collect());
     }
     if plan.tasks.iter().any(|task| task.kind == "apply-statefulset") {
         let drift = drift(node, status).into_iter().map(|(kind, _)| kind).collect();
@@ -133,6 +155,17 @@ pub fn next_write<'a>(plan: &'a TaskPlan, finished: &[String]) -> Option<&'a Pla
     plan.tasks.iter().filter(open).find(writes)
 }
 
+/// The task that made the Service which should be there now, if the plan made one: the bootstrap's until it is torn down,
+/// then production's.
+#[must_use]
+pub fn service_task(plan: &TaskPlan) -> Option<&PlannedTask> {
+    let done = |kind: &str| plan.tasks.iter().find(|task| task.kind == kind && task.status == TaskStatus::Complete);
+    let torn_down = plan.tasks.iter().any(|task| {
+        task.kind == "teardown-bootstrap" && (task.status != TaskStatus::Pending || task.waiting_since.is_some())
+    });
+    done("apply-service").or_else(|| done("deploy-bootstrap-service").filter(|_| !torn_down))
+}
+
 fn completed(plan: &TaskPlan, kind: &str) -> bool {
     plan.tasks.iter().any(|task| task.kind == kind && task.status == TaskStatus::Complete)
 }
@@ -160,27 +193,24 @@ fn decide_failed(node: &ValidNode, status: &SeiNodeStatus, plan: &TaskPlan, seen
     if status.phase() == NodePhase::Running {
         // The failed update may have applied its template: the next plan compares the pod with it again.
         let decision = decide_free(node, status, seen);
-        let unproven = plan.kind == Some(PlanKindName::Update) && decision == Decision::Idle;
+        let unproven = plan.kind_name() == PlanKindName::Update && decision == Decision::Idle;
         return if unproven {
             Decision::Start(PlanKind::Update(Vec::new()), vec!["the last update failed".to_owned()])
         } else {
             decision
         };
     }
-    Decision::Start(init(status, Some(plan), seen), vec!["the last plan failed".to_owned()])
+    let (kind, remark) = bring_up(node, status, Some(plan), seen);
+    Decision::Start(kind, ["the last plan failed".to_owned()].into_iter().chain(remark).collect())
 }
 
 /// Nothing is under way.
 fn decide_free(node: &ValidNode, status: &SeiNodeStatus, seen: &Observed) -> Decision {
     if status.phase() != NodePhase::Running {
-        let plan = init(status, status.plan.as_ref(), seen);
-        return Decision::Start(plan, vec!["the node is new".to_owned()]);
+        let (kind, remark) = bring_up(node, status, status.plan.as_ref(), seen);
+        return Decision::Start(kind, ["the node is new".to_owned()].into_iter().chain(remark).collect());
     }
-    let missing: Vec<DriftKind> = [(DriftKind::StatefulSet, seen.statefulset), (DriftKind::Service, seen.service)]
-        .into_iter()
-        .filter(|(_, presence)| *presence == Presence::Missing)
-        .map(|(kind, _)| kind)
-        .collect();
+    let missing = missing(node, seen);
     let drift = drift(node, status);
     if !drift.is_empty() {
         let (kinds, why) = drift.into_iter().unzip();
@@ -196,6 +226,19 @@ fn decide_free(node: &ValidNode, status: &SeiNodeStatus, seen: &Observed) -> Dec
     Decision::Idle
 }
 
+/// Objects of the node that somebody deleted.
+fn missing(node: &ValidNode, seen: &Observed) -> Vec<DriftKind> {
+    let owned = [
+        (DriftKind::StatefulSet, seen.statefulset, true),
+        (DriftKind::Service, seen.service, true),
+        (DriftKind::ProxyConfig, seen.proxy_config, node.tls.is_some()),
+    ];
+    let gone = |(kind, presence, wanted): (DriftKind, Presence, bool)| {
+        (wanted && presence == Presence::Missing).then_some(kind)
+    };
+    owned.into_iter().filter_map(gone).collect()
+}
+
 /// A lost claim is never made anew in silence: somebody may still have the disk.
 fn data_volume_lost(node: &ValidNode, status: &SeiNodeStatus) -> Decision {
     let token = data_loss_token(node, status);
@@ -203,7 +246,7 @@ fn data_volume_lost(node: &ValidNode, status: &SeiNodeStatus) -> Decision {
         return Decision::Wait(Wait::DataVolumeLost { token });
     }
     let why = format!("the claim {} is gone and an empty one was accepted", node.data_volume.claim);
-    let kind = PlanKind::Init { state_sync_done: false, roll: true };
+    let kind = anew(node, status);
     match &status.plan {
         Some(plan) if plan.phase == PlanPhase::Active => Decision::Supersede(kind, vec![why]),
         Some(_) | None => Decision::Start(kind, vec![why]),
@@ -217,14 +260,54 @@ fn data_loss_token(node: &ValidNode, status: &SeiNodeStatus) -> String {
     crate::task::task_id(&situation, "acknowledge-data-volume-lost", 0).chars().take(8).collect()
 }
 
-/// An init plan for a node in this state: what an earlier plan did for good is not done twice.
-fn init(status: &SeiNodeStatus, earlier: Option<&TaskPlan>, seen: &Observed) -> PlanKind {
-    let state_sync_done = status.state_sync_configured == Some(true)
-        || earlier.is_some_and(|plan| state_sync_done_in(plan, &seen.finished));
-    PlanKind::Init { state_sync_done, roll: seen.statefulset == Presence::Present || seen.pod.is_some() }
+/// The plan for an empty volume under a node that ran: nothing of what was done to the old volume counts.
+fn anew(node: &ValidNode, status: &SeiNodeStatus) -> PlanKind {
+    let bootstrap_left = status.plan.as_ref().is_some_and(leaves_bootstrap);
+    let ground = Ground { roll: true, bootstrap_left, ..Ground::default() };
+    if node.ceremony.is_some() { PlanKind::Genesis(ground) } else { PlanKind::Init(ground) }
 }
 
-fn state_sync_done_in(plan: &TaskPlan, finished: &[String]) -> bool {
+/// The plan that brings a node in this state up, and a remark where it is not the one that the spec suggests: what an
+/// earlier plan did for good is not done twice.
+fn bring_up(
+    node: &ValidNode,
+    status: &SeiNodeStatus,
+    earlier: Option<&TaskPlan>,
+    seen: &Observed,
+) -> (PlanKind, Option<String>) {
+    let did = |kind: &str| earlier.is_some_and(|plan| done_in(plan, kind, &seen.finished));
+    let ground = Ground {
+        state_sync_done: status.state_sync_configured == Some(true) || did("configure-state-sync"),
+        roll: seen.statefulset == Presence::Present || seen.pod.is_some(),
+        bootstrapped: status.bootstrapped_height.is_some() || did("await-bootstrap-complete"),
+        bootstrap_left: earlier.is_some_and(leaves_bootstrap),
+    };
+    if node.ceremony.is_some() {
+        return (PlanKind::Genesis(ground), None);
+    }
+    if ground.bootstrapped {
+        return (PlanKind::Bootstrap(ground), None);
+    }
+    match node.bootstrap() {
+        None => (PlanKind::Init(ground), None),
+        Some(_) if !ground.roll => (PlanKind::Bootstrap(ground), None),
+        // Two pods must not share the disk.
+        Some(_) => {
+            let remark =
+                "the node has a production pod already: the snapshot is restored there, without a bootstrap Job";
+            (PlanKind::Init(ground), Some(remark.to_owned()))
+        }
+    }
+}
+
+fn done_in(plan: &TaskPlan, kind: &str, finished: &[String]) -> bool {
     let done = |task: &PlannedTask| task.status == TaskStatus::Complete || finished.contains(&task.id);
-    plan.tasks.iter().any(|task| task.kind == "configure-state-sync" && done(task))
+    plan.tasks.iter().any(|task| task.kind == kind && done(task))
+}
+
+/// Whether Job and Service of a bootstrap may outlive the plan. Its status may be behind, so a task that was not begun
+/// counts, too.
+fn leaves_bootstrap(plan: &TaskPlan) -> bool {
+    let has = |kind: &str| plan.tasks.iter().any(|task| task.kind == kind);
+    (has("deploy-bootstrap-job") || has("teardown-bootstrap")) && !completed(plan, "teardown-bootstrap")
 }

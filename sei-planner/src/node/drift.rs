@@ -1,6 +1,6 @@
 //! How a running node differs from its spec: each compared field against the record of what was really applied.
 
-use super::validate::ValidNode;
+use super::valid::ValidNode;
 use crate::api::{DriftKind, SeiNodeStatus};
 
 /// Everything that differs, in a fixed order, with a sentence on each.

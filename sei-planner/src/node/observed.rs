@@ -2,6 +2,8 @@
 
 use serde_json::Value;
 
+use crate::inspect::TlsVerdict;
+
 /// Facts about one node, gathered before anything is decided. The default knows nothing, as offline.
 #[derive(Clone, Debug, PartialEq, Default)]
 pub struct Observed {
@@ -9,8 +11,13 @@ pub struct Observed {
     pub statefulset: Presence,
     /// The headless Service.
     pub service: Presence,
+    /// The ConfigMap of the TLS proxy.
+    pub proxy_config: Presence,
     /// The data claim.
     pub data_volume: Presence,
+    /// What is to be said of the Secret with the certificate of the TLS proxy, if somebody else provisions it and it was
+    /// looked at.
+    pub tls_secret: Option<TlsVerdict>,
     /// The pod, when there is one.
     pub pod: Option<PodFacts>,
     /// Host names of the SeiNodes that the label sources select: sorted, without the node itself.
@@ -84,6 +91,8 @@ pub struct PodFacts {
     pub sidecar_running: bool,
     /// Port the sidecar listens on; absent when the pod has none.
     pub sidecar_port: Option<i32>,
+    /// Whether a TLS proxy stands in front of the sidecar.
+    pub tls_proxy: bool,
     /// Restarts of the sidecar container.
     pub sidecar_restarts: i64,
     /// Whether the pod is Ready.
@@ -110,6 +119,7 @@ impl PodFacts {
             seid_running: running("seid"),
             sidecar_running: running("sei-sidecar"),
             sidecar_port: sidecar_port(&pod["spec"]),
+            tls_proxy: array(&pod["spec"]["initContainers"]).any(|c| c["name"] == "kube-rbac-proxy"),
             sidecar_restarts: container("sei-sidecar").and_then(|c| c["restartCount"].as_i64()).unwrap_or_default(),
             ready: array(&status["conditions"]).any(|c| c["type"] == "Ready" && c["status"] == "True"),
             waiting: statuses().find_map(|c| {

@@ -4,7 +4,8 @@ use super::build::{PlanRequest, build};
 use super::decide::{Decision, Wait, decide, next_write};
 use super::observed::{Observed, TaskProbe};
 use super::problem::Problem;
-use super::validate::{ValidNode, validate};
+use super::valid::ValidNode;
+use super::validate::validate;
 use crate::api::{PlanPhase, SeiNode, SeiNodeStatus, TaskPlan, TaskStatus, Time, UnfinishedTask};
 use crate::manifests::{Manifest, manifests};
 use crate::platform::Platform;
@@ -144,6 +145,7 @@ impl std::fmt::Display for Wait {
             Self::AfterFailure(Some(at)) => write!(f, "the last plan failed; it is planned again at {at}"),
             Self::AfterFailure(None) => f.write_str("the last plan failed; change the spec or set sei.io/retry"),
             Self::ForSidecar { task } => write!(f, "the sidecar works on {task}, which cannot be cancelled"),
+            Self::ForTlsSecret { why } => write!(f, "the sidecar's TLS Secret is not ready: {why}"),
             Self::DataVolumeLost { token } => {
                 write!(f, "the data claim is gone; set {}={token} to start empty", crate::api::ACKNOWLEDGE_ANNOTATION)
             }

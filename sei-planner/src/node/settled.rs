@@ -4,8 +4,8 @@ use super::decide::{Decision, decide};
 use super::observed::Observed;
 use super::plan::draft;
 use super::status::{Ran, Stamp, project_status};
-use super::validate::ValidNode;
-use crate::api::{PlanPhase, SeiNodeStatus, TaskStatus, Time};
+use super::valid::{InitSource, ValidNode};
+use crate::api::{CurrentSidecarTls, PlanPhase, SeiNodeStatus, TaskStatus, Time};
 use crate::task::task_id;
 
 /// The status that the operator leaves once the first plan of this node is complete, at `now`.
@@ -21,20 +21,28 @@ pub fn settled_status(node: &ValidNode, now: Time) -> SeiNodeStatus {
         plan.phase = PlanPhase::Complete;
         plan.tasks.iter_mut().for_each(|task| task.status = TaskStatus::Complete);
     }
-    let stamps = stamps(node, plan.iter().flat_map(|plan| &plan.tasks).any(|task| task.kind == "configure-state-sync"));
+    let tasks = plan.iter().flat_map(|plan| &plan.tasks).map(|task| task.kind.as_str()).collect::<Vec<_>>();
+    let stamps = stamps(node, &tasks);
     let ran = Ran::Decided { node, decision: &Decision::Continue, plan: plan.as_ref(), stamps: &stamps };
     project_status(&started, &ran, &seen, node.generation, now)
 }
 
 /// What the tasks of a first plan see.
-fn stamps(node: &ValidNode, state_sync: bool) -> Vec<Stamp> {
+fn stamps(node: &ValidNode, tasks: &[&str]) -> Vec<Stamp> {
     let mut stamps = vec![Stamp::CurrentImage(node.image.clone()), Stamp::SidecarReady];
-    if state_sync {
+    if tasks.contains(&"configure-state-sync") {
         stamps.push(Stamp::StateSyncConfigured);
+    }
+    if let InitSource::S3 { target_height, .. } = node.source {
+        stamps.extend(tasks.contains(&"await-bootstrap-complete").then_some(Stamp::Bootstrapped(target_height)));
     }
     if node.data_volume.imported {
         stamps.push(Stamp::ImportedClaim(node.data_volume.claim.clone()));
     }
+    let issuer = node
+        .tls_issuer()
+        .map(|issuer| CurrentSidecarTls { issuer_name: issuer.name.clone(), issuer_kind: issuer.kind });
+    stamps.extend(issuer.map(Stamp::SidecarTls));
     stamps
 }
 

@@ -4,12 +4,13 @@ use super::build::PlanKind;
 use super::decide::{Decision, Wait};
 use super::observed::{Observed, SidecarHealth};
 use super::problem::Refusal;
-use super::validate::ValidNode;
+use super::valid::{TlsSource, ValidNode};
 use crate::api::conditions as c;
 use crate::api::{
-    AppliedRecords, Condition, ConditionStatus, NodePhase, PlanKindName, PlanPhase, SeiNodeStatus, TaskPlan,
-    TaskStatus, Time,
+    AppliedRecords, Condition, ConditionStatus, CurrentSidecarTls, NodePhase, PlanPhase, SeiNodeStatus,
+    SidecarTlsStatus, TaskPlan, TaskStatus, Time,
 };
+use crate::inspect::TlsVerdict;
 use crate::step::LOST_GROUND_SECONDS;
 
 /// Something that a task saw to be true.
@@ -23,11 +24,17 @@ pub enum Stamp {
     StateSyncConfigured,
     /// This claim is imported, and never deleted.
     ImportedClaim(String),
-    /// The imported claim passed every check, or not.
-    ImportCheck {
+    /// The bootstrap Job reached this height.
+    Bootstrapped(i64),
+    /// The running pod serves the certificate of this issuer.
+    SidecarTls(CurrentSidecarTls),
+    /// Something that a plan needs passed every check, or not.
+    Check {
+        /// Type of the condition that says so.
+        condition: &'static str,
         /// Whether it passed.
         status: ConditionStatus,
-        /// Reason of the condition `ImportPVCReady`.
+        /// Reason of the condition.
         reason: &'static str,
         /// Which check, in words.
         message: String,
@@ -68,6 +75,7 @@ pub fn project_status(
             next.accept();
             next.status.resolved_peers.clone_from(&seen.peers);
             next.sidecar(&seen.sidecar);
+            next.tls(node, seen.tls_secret.as_ref());
             for stamp in *stamps {
                 next.stamp(stamp);
             }
@@ -128,6 +136,23 @@ impl Projection {
         }
     }
 
+    /// Publishes what a provisioned Secret must be like, and what is to be said of it.
+    fn tls(&mut self, node: &ValidNode, verdict: Option<&TlsVerdict>) {
+        self.status.sidecar_tls = match node.tls.as_ref().map(|tls| &tls.source) {
+            Some(TlsSource::Secret(secret_name)) => Some(SidecarTlsStatus {
+                secret_name: secret_name.clone(),
+                required_dns_names: node.required_dns_names(),
+            }),
+            Some(TlsSource::Issuer(_)) | None => None,
+        };
+        if self.status.sidecar_tls.is_none() {
+            self.status.conditions.retain(|condition| condition.kind != c::SIDECAR_TLS_SECRET_READY);
+        } else if let Some(verdict) = verdict {
+            let status = if verdict.ready { ConditionStatus::True } else { ConditionStatus::False };
+            self.condition(c::SIDECAR_TLS_SECRET_READY, status, verdict.reason, &verdict.message);
+        }
+    }
+
     fn stamp(&mut self, stamp: &Stamp) {
         match stamp {
             Stamp::CurrentImage(image) => self.status.current_image = Some(image.clone()),
@@ -138,9 +163,9 @@ impl Projection {
                     self.status.imported_pvcs.push(claim.clone());
                 }
             }
-            Stamp::ImportCheck { status, reason, message } => {
-                self.condition(c::IMPORT_PVC_READY, *status, reason, message);
-            }
+            Stamp::Bootstrapped(height) => self.status.bootstrapped_height = Some(*height),
+            Stamp::SidecarTls(issuer) => self.status.current_sidecar_tls = Some(issuer.clone()),
+            Stamp::Check { condition, status, reason, message } => self.condition(condition, *status, reason, message),
         }
     }
 
@@ -158,6 +183,11 @@ impl Projection {
             Decision::Start(kind, why) | Decision::Supersede(kind, why) => self.started(kind, why),
             Decision::Wait(Wait::ForSidecar { task }) => self.wait_for_sidecar(task),
             Decision::Wait(Wait::DataVolumeLost { token }) => self.ask(node, token),
+            Decision::Wait(Wait::ForTlsSecret { .. }) => {
+                if self.status.phase.is_none() {
+                    self.phase(NodePhase::Pending);
+                }
+            }
             Decision::Wait(Wait::AfterFailure(_)) | Decision::Continue | Decision::RestoreService | Decision::Idle => {}
         }
     }
@@ -167,8 +197,9 @@ impl Projection {
             PlanKind::Update(_) => {
                 self.condition(c::NODE_UPDATE_IN_PROGRESS, ConditionStatus::True, c::UPDATE_STARTED, &why.join("; "));
             }
-            PlanKind::Init { state_sync_done, .. } => {
-                self.status.state_sync_configured = state_sync_done.then_some(true);
+            PlanKind::Init(ground) | PlanKind::Bootstrap(ground) | PlanKind::Genesis(ground) => {
+                self.status.state_sync_configured = ground.state_sync_done.then_some(true);
+                self.status.bootstrapped_height = self.status.bootstrapped_height.filter(|_| ground.bootstrapped);
                 self.phase(NodePhase::Initializing);
             }
             PlanKind::MarkReady | PlanKind::Repair(_) => {}
@@ -214,8 +245,10 @@ impl Projection {
         if let Some(phase) = plan.target_phase {
             self.phase(phase);
         }
-        if matches!(plan.kind, Some(PlanKindName::Init | PlanKindName::Bootstrap | PlanKindName::Genesis)) {
+        if plan.brings_up() {
             self.status.observed_mode = Some(node.mode.field().to_owned());
+            self.status.signing_key_mounted_secret.clone_from(&node.signing_key);
+            self.status.node_key_mounted_secret.clone_from(&node.node_key);
             self.status.applied = Some(records(node));
         }
         if self.updating() {
@@ -279,8 +312,8 @@ fn records(node: &ValidNode) -> AppliedRecords {
         sidecar_image: Some(node.sidecar_image.clone()),
         sidecar_port: Some(node.sidecar_port),
         sidecar_resources: node.sidecar_resources.clone(),
-        operator_keyring_secret: None,
-        operator_keyring_key_name: None,
+        operator_keyring_secret: node.keyring.as_ref().map(|keyring| keyring.secret.clone()),
+        operator_keyring_key_name: node.keyring.as_ref().map(|keyring| keyring.key_name.clone()),
         pod_labels: node.pod_labels.clone(),
         overrides: node.overrides.clone(),
         peers: node.peers.clone(),

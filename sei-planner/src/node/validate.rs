@@ -1,176 +1,42 @@
 //! `SeiNode -> ValidNode`: parse, don't validate. Later stages cannot fail on the shape of a spec.
 
+mod keys;
+mod names;
+mod sidecar;
+mod source;
+
 use std::collections::BTreeMap;
 
-use k8s_openapi::api::core::v1::ResourceRequirements;
-
-use super::observed::PodFacts;
 use super::problem::{Problem, Refusal};
-use crate::api::conditions::{FEATURE_NOT_AVAILABLE, INVALID_SPEC, ISSUER_NOT_ALLOWED};
-use crate::api::{
-    ACKNOWLEDGE_ANNOTATION, FullNodeSpec, PeerSource, RETRY_ANNOTATION, SeiNode, SeiNodeSpec, SnapshotGeneration,
-    SnapshotSource,
-};
+use super::valid::{DataVolume, Mode, ValidNode};
+use crate::api::conditions::INVALID_SPEC;
+use crate::api::{ACKNOWLEDGE_ANNOTATION, RETRY_ANNOTATION, SeiNode, SeiNodeSpec};
 use crate::config::{KNOWN_KEYS, is_known_key};
 use crate::names::NodeKey;
 use crate::platform::Platform;
 use crate::words::did_you_mean;
-
-/// HTTP port of a sidecar that names none.
-const DEFAULT_SIDECAR_PORT: i32 = 7777;
-
-/// A node whose spec can be planned, with every default filled in.
-#[derive(Clone, Debug, PartialEq)]
-pub struct ValidNode {
-    /// Namespace and name.
-    pub key: NodeKey,
-    /// `metadata.uid`, empty offline.
-    pub uid: String,
-    /// `metadata.generation`, 0 offline.
-    pub generation: i64,
-    /// Chain the node follows.
-    pub chain_id: String,
-    /// Image of seid.
-    pub image: String,
-    /// Mode.
-    pub mode: Mode,
-    /// How the node gets its first state.
-    pub source: InitSource,
-    /// Snapshots the node produces.
-    pub snapshots: Option<Snapshots>,
-    /// Peer sources.
-    pub peers: Vec<PeerSource>,
-    /// Configuration overrides of the user.
-    pub overrides: BTreeMap<String, String>,
-    /// Labels of the user.
-    pub pod_labels: BTreeMap<String, String>,
-    /// Image of the sidecar.
-    pub sidecar_image: String,
-    /// HTTP port of the sidecar.
-    pub sidecar_port: i32,
-    /// Resources of the sidecar.
-    pub sidecar_resources: Option<ResourceRequirements>,
-    /// The data volume.
-    pub data_volume: DataVolume,
-    /// Value of the annotation `sei.io/retry`.
-    pub retry_token: Option<String>,
-    /// Value of the annotation `sei.io/acknowledge`.
-    pub acknowledgement: Option<String>,
-}
-
-impl ValidNode {
-    /// Where the node's sidecar is reached, without a trailing slash: on the port that its pod has, which an edit changes
-    /// only with the next pod.
-    #[must_use]
-    pub fn sidecar_url(&self, pod: Option<&PodFacts>) -> String {
-        let port = pod.and_then(|pod| pod.sidecar_port).unwrap_or(self.sidecar_port);
-        format!("http://{}:{port}", self.key.pod_host())
-    }
-}
-
-/// What a node is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Mode {
-    /// Follows the chain.
-    FullNode,
-}
-
-impl Mode {
-    /// Mode word of sei-config.
-    #[must_use]
-    pub fn config_word(self) -> &'static str {
-        match self {
-            Self::FullNode => "full",
-        }
-    }
-
-    /// Value of the label `sei.io/role`.
-    #[must_use]
-    pub fn role(self) -> &'static str {
-        match self {
-            Self::FullNode => "node",
-        }
-    }
-
-    /// Name of the member of `spec` that chooses the mode.
-    #[must_use]
-    pub fn field(self) -> &'static str {
-        match self {
-            Self::FullNode => "fullNode",
-        }
-    }
-}
-
-/// How a node gets its first state.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum InitSource {
-    /// Block sync from genesis.
-    Genesis,
-    /// State sync from peers.
-    StateSync(SyncSettings),
-    /// A snapshot from S3, then state sync from it.
-    S3 {
-        /// Greatest height to restore.
-        target_height: i64,
-        /// State sync.
-        sync: SyncSettings,
-    },
-}
-
-/// Settings of state sync.
-#[derive(Clone, Debug, PartialEq, Eq, Default)]
-pub struct SyncSettings {
-    /// Go duration, empty for the sidecar's default.
-    pub trust_period: String,
-    /// Blocks to fetch behind the snapshot.
-    pub backfill_blocks: i64,
-}
-
-/// Snapshots a node produces.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Snapshots {
-    /// How many stay on disk.
-    pub keep_recent: i32,
-    /// Whether the sidecar uploads them.
-    pub publish: bool,
-}
-
-/// The data volume of a node.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DataVolume {
-    /// Name of the claim.
-    pub claim: String,
-    /// Whether the claim belongs to somebody else.
-    pub imported: bool,
-    /// Keep the node's own claim when the node goes.
-    pub retain_on_delete: bool,
-}
 
 /// Turns a node into one that every later stage can rely on.
 ///
 /// # Errors
 /// Everything that is wrong with the spec, at once.
 pub fn validate(node: &SeiNode, platform: &Platform) -> Result<ValidNode, Refusal> {
-    let mut check = Check::default();
     let spec = &node.spec;
-    let (mode, full_node) = check.mode(spec);
-    let source = check.source(full_node.snapshot.as_ref());
-    let snapshots = check.snapshots(full_node.snapshot_generation.as_ref());
-    check.tls(spec, platform);
-    check.overrides(&spec.overrides);
-    if spec.image.is_empty() {
-        check.invalid("SEI0108", "spec.image", "is empty: write the image of seid");
-    }
-    if spec.chain_id.is_empty() {
-        check.invalid("SEI0109", "spec.chainId", "is empty: write the chain to follow, for example pacific-1");
-    }
-    let sidecar_port = check.sidecar_port(spec);
-    check.finish()?;
-
     let key = NodeKey::new(
         node.metadata.namespace.clone().unwrap_or_default(),
         node.metadata.name.clone().unwrap_or_default(),
     );
+    let mut check = Check::default();
+    let mode = check.mode(spec);
+    let source = check.source(spec, mode);
+    let snapshots = check.snapshots(spec, mode);
+    let keys = check.keys(spec);
+    let tls = check.tls(spec, platform);
+    let sidecar_port = check.sidecar_port(spec);
+    check.overrides(&spec.overrides);
+    check.names(&key, spec);
+    check.finish()?;
+
     let annotation = |name: &str| node.metadata.annotations.as_ref().and_then(|all| all.get(name)).cloned();
     let sidecar = spec.sidecar.as_ref();
     Ok(ValidNode {
@@ -180,6 +46,7 @@ pub fn validate(node: &SeiNode, platform: &Platform) -> Result<ValidNode, Refusa
         image: spec.image.clone(),
         mode,
         source,
+        ceremony: keys.ceremony,
         snapshots,
         peers: spec.peers.clone(),
         overrides: spec.overrides.clone(),
@@ -190,6 +57,10 @@ pub fn validate(node: &SeiNode, platform: &Platform) -> Result<ValidNode, Refusa
             .unwrap_or_else(|| platform.sidecar_image.clone()),
         sidecar_port,
         sidecar_resources: sidecar.and_then(|s| s.resources.clone()),
+        tls,
+        signing_key: keys.signing_key,
+        node_key: keys.node_key,
+        keyring: keys.keyring,
         data_volume: data_volume(spec, &key),
         retry_token: annotation(RETRY_ANNOTATION),
         acknowledgement: annotation(ACKNOWLEDGE_ANNOTATION),
@@ -207,7 +78,7 @@ fn data_volume(spec: &SeiNodeSpec, key: &NodeKey) -> DataVolume {
     }
 }
 
-/// Collects what is wrong; a refusal for a missing feature or a forbidden issuer gives way to plain mistakes.
+/// Collects what is wrong; a refusal for anything that the spec cannot help gives way to plain mistakes.
 #[derive(Default)]
 struct Check {
     problems: Vec<Problem>,
@@ -232,132 +103,28 @@ impl Check {
         self.problem(INVALID_SPEC, code, field, message);
     }
 
-    fn mode(&mut self, spec: &SeiNodeSpec) -> (Mode, FullNodeSpec) {
-        let set = [
-            ("fullNode", spec.full_node.is_some()),
-            ("archive", spec.archive.is_some()),
-            ("replayer", spec.replayer.is_some()),
-            ("validator", spec.validator.is_some()),
+    fn mode(&mut self, spec: &SeiNodeSpec) -> Mode {
+        let present = [
+            (Mode::FullNode, spec.full_node.is_some()),
+            (Mode::Archive, spec.archive.is_some()),
+            (Mode::Replayer, spec.replayer.is_some()),
+            (Mode::Validator, spec.validator.is_some()),
         ];
-        let chosen: Vec<&str> = set.iter().filter(|(_, present)| *present).map(|(name, _)| *name).collect();
+        let chosen: Vec<Mode> = present.into_iter().filter(|(_, present)| *present).map(|(mode, _)| mode).collect();
         match chosen.as_slice() {
-            ["fullNode"] => {}
             [] => self.invalid(
                 "SEI0101",
                 "spec",
                 "names no mode: write exactly one of fullNode, archive, replayer, validator",
             ),
-            [other] => self.problem(
-                FEATURE_NOT_AVAILABLE,
-                "SEI0102",
-                format!("spec.{other}"),
-                format!("the mode {other} is not there yet in this version: it runs fullNode"),
-            ),
-            several => self.invalid(
-                "SEI0101",
-                "spec",
-                format!("names {} modes ({}): keep exactly one", several.len(), several.join(", ")),
-            ),
-        }
-        (Mode::FullNode, spec.full_node.clone().unwrap_or_default())
-    }
-
-    fn source(&mut self, snapshot: Option<&SnapshotSource>) -> InitSource {
-        let field = "spec.fullNode.snapshot";
-        let Some(snapshot) = snapshot else { return InitSource::Genesis };
-        let sync = SyncSettings {
-            trust_period: snapshot.trust_period.clone().unwrap_or_default(),
-            backfill_blocks: snapshot.backfill_blocks.unwrap_or_default(),
-        };
-        let bootstrap = snapshot.bootstrap_image.as_ref().is_some_and(|image| !image.is_empty());
-        if bootstrap && snapshot.s3.as_ref().is_none_or(|s3| s3.target_height <= 0) {
-            self.invalid("SEI0103", field, "fullNode: bootstrapImage requires s3 with targetHeight > 0");
-        } else if bootstrap {
-            self.problem(
-                FEATURE_NOT_AVAILABLE,
-                "SEI0104",
-                format!("{field}.bootstrapImage"),
-                "bootstrap through a Job is not there yet in this version: leave bootstrapImage out to restore the snapshot directly",
-            );
-        }
-        match (&snapshot.s3, &snapshot.state_sync) {
-            (Some(s3), None) if s3.target_height > 0 => InitSource::S3 { target_height: s3.target_height, sync },
-            (Some(s3), None) => {
-                self.invalid(
-                    "SEI0105",
-                    format!("{field}.s3.targetHeight"),
-                    format!("is {}: write a height of at least 1", s3.target_height),
-                );
-                InitSource::Genesis
-            }
-            (None, Some(_)) => InitSource::StateSync(sync),
-            (both, _) => {
-                let found = if both.is_some() { "both" } else { "none" };
-                self.invalid("SEI0105", field, format!("names {found} of s3 and stateSync: write exactly one"));
-                InitSource::Genesis
+            [_] => {}
+            several => {
+                let words: Vec<&str> = several.iter().map(|mode| mode.field()).collect();
+                let message = format!("names {} modes ({}): keep exactly one", words.len(), words.join(", "));
+                self.invalid("SEI0101", "spec", message);
             }
         }
-    }
-
-    fn snapshots(&mut self, generation: Option<&SnapshotGeneration>) -> Option<Snapshots> {
-        let field = "spec.fullNode.snapshotGeneration";
-        let generation = generation?;
-        let Some(tendermint) = &generation.tendermint else {
-            self.invalid(
-                "SEI0106",
-                field,
-                "fullNode: snapshotGeneration is set but has no sub-struct (e.g., tendermint); omit it to disable snapshot generation",
-            );
-            return None;
-        };
-        let publish = tendermint.publish.is_some();
-        if publish && tendermint.keep_recent < 2 {
-            self.invalid(
-                "SEI0107",
-                format!("{field}.tendermint.keepRecent"),
-                "fullNode: snapshotGeneration.tendermint.keepRecent must be >= 2 when publish is set (upload algorithm requires the second-to-latest snapshot)",
-            );
-        }
-        Some(Snapshots { keep_recent: tendermint.keep_recent, publish })
-    }
-
-    fn tls(&mut self, spec: &SeiNodeSpec, platform: &Platform) {
-        let Some(tls) = spec.sidecar.as_ref().and_then(|s| s.tls.as_ref()) else { return };
-        let field = "spec.sidecar.tls";
-        match (&tls.secret_name, &tls.issuer_name) {
-            (Some(_), None) => self.problem(
-                FEATURE_NOT_AVAILABLE,
-                "SEI0110",
-                format!("{field}.secretName"),
-                "TLS by Secret is not there yet in this version: leave spec.sidecar.tls out",
-            ),
-            (None, Some(issuer)) => {
-                let kind = tls.issuer_kind.unwrap_or(crate::api::IssuerKind::ClusterIssuer);
-                if platform.allows_issuer(kind, issuer) {
-                    self.problem(
-                        FEATURE_NOT_AVAILABLE,
-                        "SEI0110",
-                        format!("{field}.issuerName"),
-                        "TLS by issuer is not there yet in this version: leave spec.sidecar.tls out",
-                    );
-                } else {
-                    self.problem(
-                        ISSUER_NOT_ALLOWED,
-                        "SEI0111",
-                        format!("{field}.issuerName"),
-                        format!("the issuer {kind:?}/{issuer} is not on the operator's allow-list: ask the platform team to add it to SEI_TLS_ALLOWED_ISSUERS"),
-                    );
-                }
-            }
-            (both, _) => {
-                let found = if both.is_some() { "both" } else { "none" };
-                self.invalid(
-                    "SEI0112",
-                    field,
-                    format!("names {found} of secretName and issuerName: write exactly one"),
-                );
-            }
-        }
+        chosen.first().copied().unwrap_or(Mode::FullNode)
     }
 
     fn overrides(&mut self, overrides: &BTreeMap<String, String>) {
@@ -368,18 +135,6 @@ impl Check {
                 format!("unknown config field {key:?}: {}", nearest_key(key)),
             );
         }
-    }
-
-    fn sidecar_port(&mut self, spec: &SeiNodeSpec) -> i32 {
-        let port = spec.sidecar.as_ref().and_then(|s| s.port).filter(|port| *port != 0).unwrap_or(DEFAULT_SIDECAR_PORT);
-        if !(1..=65_535).contains(&port) {
-            self.invalid(
-                "SEI0114",
-                "spec.sidecar.port",
-                format!("is {port}: write a port from 1 to 65535, or leave it out for {DEFAULT_SIDECAR_PORT}"),
-            );
-        }
-        port
     }
 
     fn finish(self) -> Result<(), Refusal> {

@@ -7,9 +7,12 @@ use serde_json::{Map, Value, json};
 use thiserror::Error;
 
 use super::{
-    ConfigIntent, ConfigureStateSync, DiscoverPeers, ObserveImage, PeerQuery, ReplacePod, SnapshotRestore, Task,
+    BootstrapRef, ConfigIntent, ConfigureStateSync, DiscoverPeers, GenerateGentx, GenerateIdentity, KeyringRef,
+    ObserveImage, PeerQuery, ReplacePod, SecretRef, SidecarCert, SnapshotRestore, Task,
 };
+use crate::api::IssuerKind;
 use crate::names::NodeKey;
+use crate::node::Issuer;
 
 /// A stored task that cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -32,7 +35,38 @@ pub enum CodecError {
 #[must_use]
 pub fn stored_params(task: &Task) -> Value {
     match task {
-        Task::EnsureDataPvc(node) | Task::ApplyStatefulSet(node) | Task::ApplyService(node) => node_ref(node),
+        Task::EnsureDataPvc(node)
+        | Task::ApplyStatefulSet(node)
+        | Task::ApplyService(node)
+        | Task::ApplyRbacProxyConfig(node) => node_ref(node),
+        Task::ApplySidecarCert(cert) | Task::WaitForSidecarTlsSecret(cert) | Task::ObserveSidecarTls(cert) => {
+            certificate(cert)
+        }
+        Task::ValidateSigningKey(key) | Task::ValidateNodeKey(key) => {
+            json!({ "secretName": key.secret_name, "namespace": key.namespace })
+        }
+        Task::ValidateOperatorKeyring(keyring) => json!({
+            "secretName": keyring.secret_name,
+            "keyName": keyring.key_name,
+            "passphraseSecretName": keyring.passphrase_secret_name,
+            "passphraseSecretKey": keyring.passphrase_secret_key,
+            "namespace": keyring.namespace,
+        }),
+        Task::DeployBootstrapService(names)
+        | Task::DeployBootstrapJob(names)
+        | Task::AwaitBootstrapComplete(names)
+        | Task::TeardownBootstrap(names) => {
+            let namespace = json!({ "namespace": names.namespace });
+            with(with(namespace, "jobName", &names.job_name), "serviceName", &names.service_name)
+        }
+        Task::GenerateIdentity(identity) => json!({ "ChainID": identity.chain_id, "Moniker": identity.moniker }),
+        Task::GenerateGentx(gentx) => json!({
+            "ChainID": gentx.chain_id,
+            "StakingAmount": gentx.staking_amount,
+            "AccountBalance": gentx.account_balance,
+            "GenesisParams": gentx.genesis_params,
+        }),
+        Task::UploadGenesisArtifacts(node) => json!({ "NodeName": node }),
         Task::ReplacePod(replace) => with(node_ref(&replace.node), "podUID", &replace.pod_uid),
         Task::ObserveImage(observe) => with(node_ref(&observe.node), "image", &observe.image),
         Task::SnapshotRestore(restore) => json!({ "TargetHeight": restore.target_height }),
@@ -45,7 +79,11 @@ pub fn stored_params(task: &Task) -> Value {
             "TrustPeriod": sync.trust_period,
             "BackfillBlocks": sync.backfill_blocks,
         }),
-        Task::ConfigureGenesis | Task::ConfigValidate | Task::SnapshotUpload | Task::MarkReady => json!({}),
+        Task::SetGenesisPeers
+        | Task::ConfigureGenesis
+        | Task::ConfigValidate
+        | Task::SnapshotUpload
+        | Task::MarkReady => json!({}),
     }
 }
 
@@ -54,14 +92,36 @@ pub fn stored_params(task: &Task) -> Value {
 pub fn posted_params(task: &Task) -> Option<Value> {
     match task {
         Task::EnsureDataPvc(_)
+        | Task::ValidateSigningKey(_)
+        | Task::ValidateNodeKey(_)
+        | Task::ValidateOperatorKeyring(_)
+        | Task::ApplySidecarCert(_)
+        | Task::WaitForSidecarTlsSecret(_)
+        | Task::ApplyRbacProxyConfig(_)
         | Task::ApplyStatefulSet(_)
         | Task::ApplyService(_)
         | Task::ReplacePod(_)
         | Task::ObserveImage(_)
+        | Task::ObserveSidecarTls(_)
+        | Task::DeployBootstrapService(_)
+        | Task::DeployBootstrapJob(_)
+        | Task::AwaitBootstrapComplete(_)
+        | Task::TeardownBootstrap(_)
+        | Task::SetGenesisPeers
         | Task::ConfigureGenesis
         | Task::ConfigValidate
         | Task::SnapshotUpload
         | Task::MarkReady => None,
+        Task::GenerateIdentity(identity) => Some(json!({ "chainId": identity.chain_id, "moniker": identity.moniker })),
+        Task::GenerateGentx(gentx) => {
+            let params = json!({
+                "chainId": gentx.chain_id,
+                "stakingAmount": gentx.staking_amount,
+                "accountBalance": gentx.account_balance,
+            });
+            Some(with(params, "genesisParams", &gentx.genesis_params))
+        }
+        Task::UploadGenesisArtifacts(node) => Some(json!({ "nodeName": node })),
         Task::SnapshotRestore(restore) => {
             (restore.target_height > 0).then(|| json!({ "targetHeight": restore.target_height }))
         }
@@ -84,6 +144,21 @@ pub fn decode(kind: &str, params: &Value) -> Result<Task, CodecError> {
         "ensure-data-pvc" => Task::EnsureDataPvc(read::<StoredNode>(kind, params)?.key()),
         "apply-statefulset" => Task::ApplyStatefulSet(read::<StoredNode>(kind, params)?.key()),
         "apply-service" => Task::ApplyService(read::<StoredNode>(kind, params)?.key()),
+        "apply-rbac-proxy-config" => Task::ApplyRbacProxyConfig(read::<StoredNode>(kind, params)?.key()),
+        "apply-sidecar-cert" => Task::ApplySidecarCert(read::<StoredNode>(kind, params)?.certificate()),
+        "wait-for-sidecar-tls-secret" => Task::WaitForSidecarTlsSecret(read::<StoredNode>(kind, params)?.certificate()),
+        "observe-sidecar-tls" => Task::ObserveSidecarTls(read::<StoredNode>(kind, params)?.certificate()),
+        "validate-signing-key" => Task::ValidateSigningKey(read::<StoredSecrets>(kind, params)?.secret()),
+        "validate-node-key" => Task::ValidateNodeKey(read::<StoredSecrets>(kind, params)?.secret()),
+        "validate-operator-keyring" => Task::ValidateOperatorKeyring(read::<StoredSecrets>(kind, params)?.keyring()),
+        "deploy-bootstrap-service" => Task::DeployBootstrapService(read::<StoredBootstrap>(kind, params)?.names()),
+        "deploy-bootstrap-job" => Task::DeployBootstrapJob(read::<StoredBootstrap>(kind, params)?.names()),
+        "await-bootstrap-complete" => Task::AwaitBootstrapComplete(read::<StoredBootstrap>(kind, params)?.names()),
+        "teardown-bootstrap" => Task::TeardownBootstrap(read::<StoredBootstrap>(kind, params)?.names()),
+        "generate-identity" => Task::GenerateIdentity(read::<StoredGenesis>(kind, params)?.identity()),
+        "generate-gentx" => Task::GenerateGentx(read::<StoredGenesis>(kind, params)?.gentx()),
+        "upload-genesis-artifacts" => Task::UploadGenesisArtifacts(read::<StoredGenesis>(kind, params)?.nodename),
+        "set-genesis-peers" => Task::SetGenesisPeers,
         "replace-pod" => {
             let stored: StoredNode = read(kind, params)?;
             Task::ReplacePod(ReplacePod { node: stored.key(), pod_uid: stored.poduid })
@@ -126,6 +201,14 @@ impl PeerQuery {
 
 fn node_ref(node: &NodeKey) -> Value {
     json!({ "nodeName": node.name, "namespace": node.namespace })
+}
+
+fn certificate(cert: &SidecarCert) -> Value {
+    let node = node_ref(&cert.node);
+    match &cert.issuer {
+        None => node,
+        Some(issuer) => with(with(node, "issuerName", &issuer.name), "issuerKind", issuer.kind.as_str()),
+    }
 }
 
 fn with(mut object: Value, key: &str, text: &str) -> Value {
@@ -210,11 +293,87 @@ struct StoredNode {
     namespace: String,
     poduid: String,
     image: String,
+    issuername: String,
+    issuerkind: Option<IssuerKind>,
 }
 
 impl StoredNode {
     fn key(&self) -> NodeKey {
         NodeKey::new(&self.namespace, &self.nodename)
+    }
+
+    fn certificate(&self) -> SidecarCert {
+        let issuer = (!self.issuername.is_empty()).then(|| Issuer {
+            name: self.issuername.clone(),
+            kind: self.issuerkind.unwrap_or(IssuerKind::ClusterIssuer),
+        });
+        SidecarCert { node: self.key(), issuer }
+    }
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct StoredSecrets {
+    secretname: String,
+    keyname: String,
+    passphrasesecretname: String,
+    passphrasesecretkey: String,
+    namespace: String,
+}
+
+impl StoredSecrets {
+    fn secret(self) -> SecretRef {
+        SecretRef { secret_name: self.secretname, namespace: self.namespace }
+    }
+
+    fn keyring(self) -> KeyringRef {
+        KeyringRef {
+            secret_name: self.secretname,
+            key_name: self.keyname,
+            passphrase_secret_name: self.passphrasesecretname,
+            passphrase_secret_key: self.passphrasesecretkey,
+            namespace: self.namespace,
+        }
+    }
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct StoredBootstrap {
+    jobname: String,
+    servicename: String,
+    namespace: String,
+}
+
+impl StoredBootstrap {
+    fn names(self) -> BootstrapRef {
+        BootstrapRef { job_name: self.jobname, service_name: self.servicename, namespace: self.namespace }
+    }
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct StoredGenesis {
+    chainid: String,
+    moniker: String,
+    stakingamount: String,
+    accountbalance: String,
+    genesisparams: String,
+    nodename: String,
+}
+
+impl StoredGenesis {
+    fn identity(self) -> GenerateIdentity {
+        GenerateIdentity { chain_id: self.chainid, moniker: self.moniker }
+    }
+
+    fn gentx(self) -> GenerateGentx {
+        GenerateGentx {
+            chain_id: self.chainid,
+            staking_amount: self.stakingamount,
+            account_balance: self.accountbalance,
+            genesis_params: self.genesisparams,
+        }
     }
 }
 

@@ -17,9 +17,40 @@ pub fn task_id(plan_id: &str, kind: &str, index: usize) -> String {
     Uuid::new_v5(&TASK_NAMESPACE, name.as_bytes()).to_string()
 }
 
+/// Namespace of the ids of tasks that one task of a group posts to many nodes.
+const FAN_OUT_NAMESPACE: Uuid = Uuid::from_u128(0xd4a7_e1f3_8b29_4c6d_a5e0_2f1d_3c4b_5a6e);
+
+/// What a task of a group asks of each node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FanOut {
+    /// Stop at a height.
+    HaltSignal,
+    /// Tell when a height is reached.
+    AwaitHeight,
+}
+
+/// The id of what the group task `parent_task_id` posts to `node`: a UUID v5.
+#[must_use]
+pub fn fan_out_id(node: &str, what: FanOut, parent_task_id: &str) -> String {
+    let what = match what {
+        FanOut::HaltSignal => "halt-signal",
+        FanOut::AwaitHeight => "await-height",
+    };
+    Uuid::new_v5(&FAN_OUT_NAMESPACE, format!("{node}/{what}/{parent_task_id}").as_bytes()).to_string()
+}
+
 #[cfg(test)]
 mod tests {
-    use super::task_id;
+    use super::{FanOut, fan_out_id, task_id};
+
+    #[test]
+    fn fan_out_ids_equal_the_vectors_of_the_reference() {
+        let parent = "c0ffee00-0000-5000-8000-000000000001";
+        let halt = fan_out_id("node-0", FanOut::HaltSignal, parent);
+        assert_eq!(halt, "d7c7ed1f-2ce8-5eb5-9343-0a39517cf814");
+        let height = fan_out_id("node-0", FanOut::AwaitHeight, parent);
+        assert_eq!(height, "535fb095-1359-5d77-bfe1-293720f131b5");
+    }
 
     #[test]
     fn ids_equal_the_vectors_of_the_reference() {

@@ -2,10 +2,10 @@
 
 pub mod codec;
 mod ids;
+mod payloads;
 
-use std::collections::BTreeMap;
-
-pub use ids::task_id;
+pub use ids::{FanOut, fan_out_id, task_id};
+pub use payloads::*;
 
 use crate::names::NodeKey;
 
@@ -14,6 +14,18 @@ use crate::names::NodeKey;
 pub enum Task {
     /// Makes the data claim, or checks the imported one.
     EnsureDataPvc(NodeKey),
+    /// Checks the Secret with the consensus key.
+    ValidateSigningKey(SecretRef),
+    /// Checks the Secret with the P2P identity.
+    ValidateNodeKey(SecretRef),
+    /// Checks the keyring of the operator account, and that its passphrase is there.
+    ValidateOperatorKeyring(KeyringRef),
+    /// Asks an issuer for the certificate of the TLS proxy.
+    ApplySidecarCert(SidecarCert),
+    /// Waits until the certificate is issued.
+    WaitForSidecarTlsSecret(SidecarCert),
+    /// Applies the configuration of the TLS proxy.
+    ApplyRbacProxyConfig(NodeKey),
     /// Applies the StatefulSet.
     ApplyStatefulSet(NodeKey),
     /// Applies the headless Service.
@@ -22,6 +34,27 @@ pub enum Task {
     ReplacePod(ReplacePod),
     /// Waits until a pod of the applied template runs the image, and stamps it.
     ObserveImage(ObserveImage),
+    /// Waits until a pod of the applied template serves the certificate of this issuer, and stamps it.
+    ObserveSidecarTls(SidecarCert),
+    /// Makes the Service through which the bootstrap pod is reached.
+    DeployBootstrapService(BootstrapRef),
+    /// Makes the Job that syncs up to a height.
+    DeployBootstrapJob(BootstrapRef),
+    /// Waits until the Job has reached its height.
+    AwaitBootstrapComplete(BootstrapRef),
+    /// Deletes Job and Service, and waits until the pod is gone: production needs the disk.
+    TeardownBootstrap(BootstrapRef),
+    /// Makes the keys of a validator that founds a chain.
+    GenerateIdentity(GenerateIdentity),
+    /// Makes its first transaction.
+    GenerateGentx(GenerateGentx),
+    /// Hands transaction and identity to the others.
+    UploadGenesisArtifacts(
+        /// Name of the node.
+        String,
+    ),
+    /// Writes the other founders as peers into the configuration.
+    SetGenesisPeers,
     /// Restores a snapshot from S3.
     SnapshotRestore(SnapshotRestore),
     /// Fetches the genesis file.
@@ -40,185 +73,122 @@ pub enum Task {
     MarkReady,
 }
 
-/// Which pod to delete.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ReplacePod {
-    /// The node.
-    pub node: NodeKey,
-    /// Uid of the pod that was there when the plan was made; empty when there was none. Only this pod is deleted (S13).
-    pub pod_uid: String,
-}
-
-/// Which image must run.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ObserveImage {
-    /// The node.
-    pub node: NodeKey,
-    /// The image that the plan applied. Empty in plans of the controller this operator replaces: whatever runs is stamped.
-    pub image: String,
-}
-
-/// Which snapshot to restore.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SnapshotRestore {
-    /// Greatest height that may be restored.
-    pub target_height: i64,
-}
-
-/// What seid's configuration should say.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ConfigIntent {
-    /// Mode word of sei-config: `full`, `archive`, `validator`, `seed`.
-    pub mode: String,
-    /// Dotted key to value.
-    pub overrides: BTreeMap<String, String>,
-    /// Change only these keys of the configuration on disk.
-    pub incremental: bool,
-    /// Version of the configuration schema; 0 means the newest.
-    pub target_version: i64,
-}
-
-/// Where to look for peers.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DiscoverPeers {
-    /// Sources, in the order of the spec. Sources without an address to ask are left out when the task is posted.
-    pub sources: Vec<PeerQuery>,
-}
-
-/// One place to look for peers.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum PeerQuery {
-    /// AWS instances by tag.
-    Ec2Tags {
-        /// AWS region.
-        region: String,
-        /// Tags they carry, all of them.
-        tags: BTreeMap<String, String>,
-    },
-    /// A fixed list of `nodeId@host:port`.
-    Static {
-        /// The peers.
-        addresses: Vec<String>,
-    },
-    /// Hosts whose RPC tells their node id.
-    DnsEndpoints {
-        /// Host names.
-        endpoints: Vec<String>,
-    },
-}
-
-/// How to state-sync.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ConfigureStateSync {
-    /// Trust the height of a snapshot on disk.
-    pub use_local_snapshot: bool,
-    /// Go duration, empty for the sidecar's default.
-    pub trust_period: String,
-    /// Blocks to fetch behind the snapshot; 0 for none.
-    pub backfill_blocks: i64,
-}
-
-impl Task {
-    /// The type on the wire.
-    #[must_use]
-    pub fn kind(&self) -> &'static str {
-        match self {
-            Self::EnsureDataPvc(_) => "ensure-data-pvc",
-            Self::ApplyStatefulSet(_) => "apply-statefulset",
-            Self::ApplyService(_) => "apply-service",
-            Self::ReplacePod(_) => "replace-pod",
-            Self::ObserveImage(_) => "observe-image",
-            Self::SnapshotRestore(_) => "snapshot-restore",
-            Self::ConfigureGenesis => "configure-genesis",
-            Self::ConfigApply(_) => "config-apply",
-            Self::DiscoverPeers(_) => "discover-peers",
-            Self::ConfigureStateSync(_) => "configure-state-sync",
-            Self::ConfigValidate => "config-validate",
-            Self::SnapshotUpload => "snapshot-upload",
-            Self::MarkReady => "mark-ready",
-        }
-    }
-
+/// What holds for every task of a type.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TaskType {
+    /// The word on the wire.
+    pub kind: &'static str,
+    /// Who does the work, and what it touches.
+    pub work: Work,
     /// How many failed runs are retried.
     ///
     /// 180, 20 and 3 are the reference's; tasks that reach over the network and have no budget there get 180, because a
     /// budget of 0 makes one refused connection the end of the node (E6).
+    pub max_retries: i32,
+    /// Seconds after which a run that the sidecar accepted and never finished counts as failed for good (E15); `None`
+    /// where hours are normal and `status` says since when the task runs.
+    pub deadline_seconds: Option<i64>,
+}
+
+/// Who does the work of a task, and what it touches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Work {
+    /// The operator, at the API server.
+    Operator,
+    /// The operator, and the node's pod may restart.
+    OperatorRestartsPod,
+    /// The sidecar, which writes the data volume: no other task may run beside it.
+    SidecarWrites,
+    /// The sidecar, which changes nothing on disk.
+    Sidecar,
+}
+
+/// Seconds that a task of the sidecar may take which is done in minutes.
+const AN_HOUR: Option<i64> = Some(3600);
+/// Budget of tasks that reach over the network.
+const NETWORK_RETRIES: i32 = 180;
+
+impl TaskType {
+    const fn operator(kind: &'static str) -> Self {
+        Self { kind, work: Work::Operator, max_retries: 0, deadline_seconds: None }
+    }
+
+    const fn sidecar(kind: &'static str, work: Work, max_retries: i32, deadline_seconds: Option<i64>) -> Self {
+        Self { kind, work, max_retries, deadline_seconds }
+    }
+}
+
+impl Task {
+    /// What holds for every task of this type.
     #[must_use]
-    pub fn max_retries(&self) -> i32 {
+    pub const fn task_type(&self) -> TaskType {
+        use Work::{OperatorRestartsPod, Sidecar, SidecarWrites};
         match self {
-            Self::ConfigureGenesis | Self::SnapshotRestore(_) | Self::ConfigureStateSync(_) => 180,
-            Self::DiscoverPeers(_) => 20,
-            Self::ReplacePod(_) => 3,
-            Self::EnsureDataPvc(_)
-            | Self::ApplyStatefulSet(_)
-            | Self::ApplyService(_)
-            | Self::ObserveImage(_)
-            | Self::ConfigApply(_)
-            | Self::ConfigValidate
-            | Self::SnapshotUpload
-            | Self::MarkReady => 0,
+            Self::EnsureDataPvc(_) => TaskType::operator("ensure-data-pvc"),
+            Self::ValidateSigningKey(_) => TaskType::operator("validate-signing-key"),
+            Self::ValidateNodeKey(_) => TaskType::operator("validate-node-key"),
+            Self::ValidateOperatorKeyring(_) => TaskType::operator("validate-operator-keyring"),
+            Self::ApplySidecarCert(_) => TaskType::operator("apply-sidecar-cert"),
+            Self::WaitForSidecarTlsSecret(_) => TaskType::operator("wait-for-sidecar-tls-secret"),
+            Self::ApplyRbacProxyConfig(_) => TaskType::operator("apply-rbac-proxy-config"),
+            Self::ApplyStatefulSet(_) => TaskType::operator("apply-statefulset"),
+            Self::ApplyService(_) => TaskType::operator("apply-service"),
+            Self::ReplacePod(_) => {
+                TaskType { work: OperatorRestartsPod, max_retries: 3, ..TaskType::operator("replace-pod") }
+            }
+            Self::ObserveImage(_) => TaskType::operator("observe-image"),
+            Self::ObserveSidecarTls(_) => TaskType::operator("observe-sidecar-tls"),
+            Self::DeployBootstrapService(_) => TaskType::operator("deploy-bootstrap-service"),
+            Self::DeployBootstrapJob(_) => TaskType::operator("deploy-bootstrap-job"),
+            Self::AwaitBootstrapComplete(_) => TaskType::operator("await-bootstrap-complete"),
+            Self::TeardownBootstrap(_) => TaskType::operator("teardown-bootstrap"),
+            Self::GenerateIdentity(_) => TaskType::sidecar("generate-identity", SidecarWrites, 0, AN_HOUR),
+            Self::GenerateGentx(_) => TaskType::sidecar("generate-gentx", SidecarWrites, 0, AN_HOUR),
+            Self::UploadGenesisArtifacts(_) => {
+                TaskType::sidecar("upload-genesis-artifacts", SidecarWrites, NETWORK_RETRIES, AN_HOUR)
+            }
+            Self::SetGenesisPeers => TaskType::sidecar("set-genesis-peers", SidecarWrites, NETWORK_RETRIES, AN_HOUR),
+            Self::SnapshotRestore(_) => TaskType::sidecar("snapshot-restore", SidecarWrites, NETWORK_RETRIES, None),
+            Self::ConfigureGenesis => TaskType::sidecar("configure-genesis", SidecarWrites, NETWORK_RETRIES, AN_HOUR),
+            Self::ConfigApply(_) => TaskType::sidecar("config-apply", SidecarWrites, 0, AN_HOUR),
+            Self::DiscoverPeers(_) => TaskType::sidecar("discover-peers", SidecarWrites, 20, AN_HOUR),
+            Self::ConfigureStateSync(_) => {
+                TaskType::sidecar("configure-state-sync", SidecarWrites, NETWORK_RETRIES, AN_HOUR)
+            }
+            Self::ConfigValidate => TaskType::sidecar("config-validate", SidecarWrites, 0, AN_HOUR),
+            // The upload only reads, and never ends; opening the gate changes nothing on disk.
+            Self::SnapshotUpload => TaskType::sidecar("snapshot-upload", Sidecar, 0, None),
+            Self::MarkReady => TaskType::sidecar("mark-ready", Sidecar, 0, AN_HOUR),
         }
     }
 
-    /// Seconds after which a run that the sidecar accepted and never finished counts as failed for good (E15); `None`
-    /// where hours are normal and `status` says since when the task runs.
+    /// The type on the wire.
     #[must_use]
-    pub fn deadline_seconds(&self) -> Option<i64> {
-        match self {
-            Self::ConfigureGenesis
-            | Self::ConfigApply(_)
-            | Self::DiscoverPeers(_)
-            | Self::ConfigureStateSync(_)
-            | Self::ConfigValidate
-            | Self::MarkReady => Some(3600),
-            Self::EnsureDataPvc(_)
-            | Self::ApplyStatefulSet(_)
-            | Self::ApplyService(_)
-            | Self::ReplacePod(_)
-            | Self::ObserveImage(_)
-            | Self::SnapshotRestore(_)
-            | Self::SnapshotUpload => None,
-        }
+    pub const fn kind(&self) -> &'static str {
+        self.task_type().kind
+    }
+
+    /// How many failed runs are retried.
+    #[must_use]
+    pub const fn max_retries(&self) -> i32 {
+        self.task_type().max_retries
+    }
+
+    /// Seconds after which an accepted run that never finished counts as failed.
+    #[must_use]
+    pub const fn deadline_seconds(&self) -> Option<i64> {
+        self.task_type().deadline_seconds
     }
 
     /// Whether the sidecar writes the data volume for it, so that no other task may run beside it.
     #[must_use]
-    pub fn writes_volume(&self) -> bool {
-        match self {
-            Self::SnapshotRestore(_)
-            | Self::ConfigureGenesis
-            | Self::ConfigApply(_)
-            | Self::DiscoverPeers(_)
-            | Self::ConfigureStateSync(_)
-            | Self::ConfigValidate => true,
-            // The upload only reads, and never ends; opening the gate changes nothing on disk.
-            Self::SnapshotUpload
-            | Self::MarkReady
-            | Self::EnsureDataPvc(_)
-            | Self::ApplyStatefulSet(_)
-            | Self::ApplyService(_)
-            | Self::ReplacePod(_)
-            | Self::ObserveImage(_) => false,
-        }
+    pub const fn writes_volume(&self) -> bool {
+        matches!(self.task_type().work, Work::SidecarWrites)
     }
 
     /// Whether the task may restart the node's pod.
     #[must_use]
-    pub fn is_disruptive(&self) -> bool {
-        match self {
-            Self::ReplacePod(_) => true,
-            Self::EnsureDataPvc(_)
-            | Self::ApplyStatefulSet(_)
-            | Self::ApplyService(_)
-            | Self::ObserveImage(_)
-            | Self::SnapshotRestore(_)
-            | Self::ConfigureGenesis
-            | Self::ConfigApply(_)
-            | Self::DiscoverPeers(_)
-            | Self::ConfigureStateSync(_)
-            | Self::ConfigValidate
-            | Self::SnapshotUpload
-            | Self::MarkReady => false,
-        }
+    pub const fn is_disruptive(&self) -> bool {
+        matches!(self.task_type().work, Work::OperatorRestartsPod)
     }
 }

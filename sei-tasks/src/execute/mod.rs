@@ -36,7 +36,22 @@ pub(crate) async fn execute<C: Cluster, S: Sidecar, K: Clock>(
         | Task::DiscoverPeers(_)
         | Task::ConfigureStateSync(_)
         | Task::ConfigValidate
-        | Task::SnapshotUpload => Ok(sidecar::run(world, node, plan, index, task).await),
+        | Task::SnapshotUpload
+        | Task::GenerateIdentity(_)
+        | Task::GenerateGentx(_)
+        | Task::UploadGenesisArtifacts(_)
+        | Task::SetGenesisPeers => Ok(sidecar::run(world, node, plan, index, task).await),
+        Task::ValidateSigningKey(_)
+        | Task::ValidateNodeKey(_)
+        | Task::ValidateOperatorKeyring(_)
+        | Task::ApplySidecarCert(_)
+        | Task::WaitForSidecarTlsSecret(_)
+        | Task::ApplyRbacProxyConfig(_)
+        | Task::ObserveSidecarTls(_)
+        | Task::DeployBootstrapService(_)
+        | Task::DeployBootstrapJob(_)
+        | Task::AwaitBootstrapComplete(_)
+        | Task::TeardownBootstrap(_) => Ok(terminal(format!("{} is not run yet by this version", task.kind()))),
     };
     result.unwrap_or_else(of_cluster_error)
 }
@@ -54,7 +69,7 @@ pub(crate) fn stamps_of_failure(node: &ValidNode, plan: &TaskPlan, index: usize,
         }
         Outcome::Failed(Failure::Terminal { why }) => (conditions::PVC_INVALID, why.clone()),
     };
-    vec![Stamp::ImportCheck { status: ConditionStatus::False, reason, message }]
+    vec![Stamp::Check { condition: conditions::IMPORT_PVC_READY, status: ConditionStatus::False, reason, message }]
 }
 
 /// What an error of the API server makes of a task: only what the same request will get again is terminal.

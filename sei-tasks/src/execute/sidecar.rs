@@ -1,6 +1,6 @@
 //! Runs tasks in the node's sidecar. An id is asked for before it is posted, so that a crash cannot run a task twice.
 
-use sei_planner::api::{PlanKindName, PlannedTask, TaskPlan, TaskStatus};
+use sei_planner::api::{PlannedTask, TaskPlan, TaskStatus};
 use sei_planner::node::{Stamp, ValidNode};
 use sei_planner::step::{Failure, Outcome, Waiting};
 use sei_planner::task::{Task, codec};
@@ -31,7 +31,7 @@ pub(super) async fn run<C: Cluster, S: Sidecar, K: Clock>(
     task: &Task,
 ) -> Outcome {
     let planned = &plan.tasks[index];
-    if planned.submitted_at.is_none() && brings_up(plan) {
+    if planned.submitted_at.is_none() && plan.brings_up() {
         // Calls to a sidecar whose pod is not there yet are in vain, and say less than the pod's own state.
         if let Some(outcome) = pod::not_running_yet(world, node) {
             return outcome;
@@ -69,7 +69,7 @@ pub(super) async fn mark_ready<C: Cluster, S: Sidecar, K: Clock>(
         Ok(false) => return Ok(lost_ground("the sidecar restarted after mark-ready; a new mark-ready is needed")),
         Err(error) => return Ok(of_sidecar_error(&url, &plan.tasks[index], error)),
     }
-    let seen = if brings_up(plan) { pod::running_image(world, node).await? } else { Outcome::Done(Vec::new()) };
+    let seen = if plan.brings_up() { pod::running_image(world, node).await? } else { Outcome::Done(Vec::new()) };
     Ok(match seen {
         Outcome::Done(mut stamps) => {
             stamps.push(Stamp::SidecarReady);
@@ -110,16 +110,6 @@ async fn await_earlier_plans<C: Cluster, S: Sidecar, K: Clock>(
     None
 }
 
-/// Whether the plan brings a node up, as opposed to changing one that runs.
-fn brings_up(plan: &TaskPlan) -> bool {
-    match plan.kind {
-        Some(PlanKindName::Init | PlanKindName::Bootstrap | PlanKindName::Genesis) => true,
-        Some(PlanKindName::Update | PlanKindName::MarkReady | PlanKindName::Repair) => false,
-        // Plans of the controller this operator replaces say no kind; those that can fail a node bring it up.
-        None => plan.failed_phase.is_some(),
-    }
-}
-
 async fn ask_then_submit<C: Cluster, S: Sidecar, K: Clock>(
     world: &World<C, S, K>,
     url: &str,
@@ -146,21 +136,10 @@ fn judge(planned: &PlannedTask, task: &Task, report: &Option<TaskReport>) -> Out
         return retry("the sidecar to remember the task it accepted", "the sidecar does not know the task it accepted");
     };
     match report.state {
-        TaskState::Completed => Outcome::Done(match task {
-            Task::ConfigureStateSync(_) => vec![Stamp::StateSyncConfigured],
-            Task::EnsureDataPvc(_)
-            | Task::ApplyStatefulSet(_)
-            | Task::ApplyService(_)
-            | Task::ReplacePod(_)
-            | Task::ObserveImage(_)
-            | Task::SnapshotRestore(_)
-            | Task::ConfigureGenesis
-            | Task::ConfigApply(_)
-            | Task::DiscoverPeers(_)
-            | Task::ConfigValidate
-            | Task::SnapshotUpload
-            | Task::MarkReady => Vec::new(),
-        }),
+        TaskState::Completed => {
+            let configured = matches!(task, Task::ConfigureStateSync(_)).then_some(Stamp::StateSyncConfigured);
+            Outcome::Done(configured.into_iter().collect())
+        }
         // The upload loop never ends: to have started it is all there is to do.
         TaskState::Running if *task == Task::SnapshotUpload => Outcome::Done(Vec::new()),
         TaskState::Running => Outcome::Waiting(Waiting {

@@ -56,7 +56,8 @@ async fn check_import<C: Cluster, S: Sidecar, K: Clock>(
     }
     Ok(Outcome::Done(vec![
         Stamp::ImportedClaim(name.clone()),
-        Stamp::ImportCheck {
+        Stamp::Check {
+            condition: conditions::IMPORT_PVC_READY,
             status: ConditionStatus::True,
             reason: conditions::PVC_VALIDATED,
             message: format!("PVC {name:?} passes all import requirements"),

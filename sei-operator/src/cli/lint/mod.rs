@@ -3,12 +3,12 @@
 mod rules;
 
 use std::io;
-use std::path::PathBuf;
 
 use clap::ValueEnum;
+use sei_planner::node::validate;
 use serde::Serialize;
 
-use super::Exit;
+use super::{Exit, Given, platform};
 use crate::input::Input;
 use crate::input::diagnostics::{Diagnostic, Severity};
 use crate::output::{self, FORMAT_VERSION, Paint};
@@ -20,9 +20,8 @@ use crate::output::{self, FORMAT_VERSION, Paint};
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Args {
-    /// Manifests: files, directories (their *.yaml, *.yml and *.json), or - for stdin
-    #[arg(short = 'f', long = "filename", value_name = "FILE", required = true, num_args = 1..)]
-    files: Vec<PathBuf>,
+    #[command(flatten)]
+    given: Given,
 
     /// How to print the findings
     #[arg(short = 'o', long, value_enum, default_value_t = Format::Text)]
@@ -94,10 +93,14 @@ struct Summary {
 /// # Errors
 /// When the output cannot be written.
 pub(super) fn run(args: &Args) -> io::Result<Exit> {
-    let input = Input::read(&args.files);
+    let Some(platform) = platform::load(args.given.platform.as_deref()) else { return Ok(Exit::Error) };
+    let input = Input::read(&args.given.files);
     let mut findings = input.remarks.clone();
     for document in &input.documents {
-        findings.extend(document.problems.iter().chain(&document.rules).cloned());
+        let refused = document.node.as_ref().and_then(|node| validate(node, &platform).err());
+        findings.extend(document.problems.clone());
+        findings
+            .extend(document.judged(refused.as_ref().map(|refusal| refusal.problems.as_slice()).unwrap_or_default()));
         findings.extend(rules::findings(document));
     }
     // Stable: findings of one place keep their order, and files that of the command line.

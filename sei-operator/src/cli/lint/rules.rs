@@ -6,21 +6,15 @@ use sei_planner::node::{Effect, effect};
 
 use crate::input::Document;
 use crate::input::diagnostics::{
-    Code, Diagnostic, ENTRYPOINT_IGNORED, LABEL_OVERRULED, MALFORMED_PEER, MUTABLE_IMAGE, NAME_NOT_A_HOST, NOT_A_LABEL,
-    NOT_FOLLOWED, OVERRIDE_WINS, OWN_PEER, RESULT_EXPORT_UNUSED, RETAIN_WITHOUT_EFFECT, SETTING_OVERRULED,
+    CEREMONY_CHAIN, CEREMONY_SNAPSHOT, Code, Diagnostic, ENTRYPOINT_IGNORED, LABEL_OVERRULED, MALFORMED_PEER,
+    MUTABLE_IMAGE, NOT_FOLLOWED, OVERRIDE_WINS, OWN_PEER, RESULT_EXPORT_UNUSED, RETAIN_WITHOUT_EFFECT,
     SNAPSHOT_WITHOUT_PEERS, Severity,
 };
 
 /// Labels that the operator sets on everything, whatever a node says.
 const SYSTEM_LABELS: [&str; 3] = ["sei.io/node", "sei.io/chain", "sei.io/role"];
-/// A setting that the operator writes over, and what it writes.
-const FORCED_SETTING: (&str, &str) = ("logging.level", "info");
 /// Settings that `snapshotGeneration` chooses, and an override replaces.
 const SNAPSHOT_SETTINGS: [&str; 2] = ["storage.snapshot_interval", "storage.snapshot_keep_recent"];
-/// Longest value of a label.
-const LABEL_LENGTH_MAX: usize = 63;
-/// Longest name of a StatefulSet: its pods carry it as a label, with a dash and ten characters behind.
-const STATEFULSET_NAME_LENGTH_MAX: usize = LABEL_LENGTH_MAX - 11;
 /// Characters of the id of a Tendermint node.
 const NODE_ID_LENGTH: usize = 40;
 
@@ -32,7 +26,7 @@ pub(super) fn findings(document: &Document) -> Vec<Diagnostic> {
     lint.overrides();
     lint.images();
     lint.labels();
-    lint.names();
+    lint.ceremonies();
     lint.snapshots();
     lint.peers();
     lint.not_followed();
@@ -87,11 +81,6 @@ impl Lint<'_> {
 
     fn overrides(&mut self) {
         let spec = &self.node.spec;
-        let (forced, value) = FORCED_SETTING;
-        if let Some(wanted) = spec.overrides.get(forced).filter(|wanted| *wanted != value) {
-            let message = format!("is {wanted:?}, and the operator writes {value:?} over it: remove it");
-            self.warn(SETTING_OVERRULED, &format!("spec.overrides[{forced}]"), &message);
-        }
         let generates = spec.full_node.as_ref().is_some_and(|mode| mode.snapshot_generation.is_some())
             || spec.archive.as_ref().is_some_and(|mode| mode.snapshot_generation.is_some());
         let both = SNAPSHOT_SETTINGS.into_iter().filter(|key| generates && spec.overrides.contains_key(*key));
@@ -118,37 +107,31 @@ impl Lint<'_> {
     }
 
     fn labels(&mut self) {
-        for (key, value) in &self.node.spec.pod_labels {
-            let field = format!("spec.podLabels[{key}]");
-            if SYSTEM_LABELS.contains(&key.as_str()) {
-                self.warn(LABEL_OVERRULED, &field, "is set by the operator, whose value wins: remove it");
-            } else if let Some(why) = not_a_label(value) {
-                self.warn(NOT_A_LABEL, &field, &format!("{why}, so no pod can be made"));
-            }
+        for key in SYSTEM_LABELS.into_iter().filter(|key| self.node.spec.pod_labels.contains_key(*key)) {
+            let message = "is set by the operator, whose value wins: remove it";
+            self.warn(LABEL_OVERRULED, &format!("spec.podLabels[{key}]"), message);
         }
     }
 
-    fn names(&mut self) {
-        let name = self.key().name;
-        if name.chars().count() > STATEFULSET_NAME_LENGTH_MAX {
-            let length = name.chars().count();
-            let message = format!(
-                "has {length} characters, more than {STATEFULSET_NAME_LENGTH_MAX}: its pods cannot be made, for they carry the name and 11 more characters in a label"
-            );
-            self.warn(NOT_A_LABEL, "metadata.name", &message);
+    fn ceremonies(&mut self) {
+        let spec = &self.node.spec;
+        let Some(validator) = &spec.validator else { return };
+        let Some(ceremony) = &validator.genesis_ceremony else { return };
+        let field = "spec.validator.genesisCeremony.chainId";
+        if validator.snapshot.is_some() {
+            let message = "is ignored: a founder of a chain starts from genesis; remove it";
+            self.warn(CEREMONY_SNAPSHOT, "spec.validator.snapshot", message);
         }
-        if name.contains('.') || name.starts_with(|c: char| c.is_ascii_digit()) {
-            let message = "is no name of a Service, which has no dots and starts with a letter: the node's Service cannot be made";
-            self.warn(NAME_NOT_A_HOST, "metadata.name", message);
-        }
-        if let Some(why) = not_a_label(&self.node.spec.chain_id) {
-            let message = format!("{why}, so no pod can be made: it becomes the label sei.io/chain");
-            self.warn(NOT_A_LABEL, "spec.chainId", &message);
+        if ceremony.chain_id != spec.chain_id {
+            let message =
+                format!("is {:?}, and spec.chainId is {:?}: write the same", ceremony.chain_id, spec.chain_id);
+            self.warn(CEREMONY_CHAIN, field, &message);
         }
     }
 
     fn snapshots(&mut self) {
-        let Some((snapshot, field)) = self.snapshot() else { return };
+        let founds = self.node.spec.validator.as_ref().is_some_and(|validator| validator.genesis_ceremony.is_some());
+        let Some((snapshot, field)) = self.snapshot().filter(|_| !founds) else { return };
         let first = if snapshot.s3.is_some() { "s3" } else { "stateSync" };
         if self.node.spec.peers.is_empty() {
             let message =
@@ -217,18 +200,6 @@ fn mutable(image: &str) -> Option<String> {
     }
 }
 
-/// What keeps a text from being the value of a label, if anything does.
-fn not_a_label(value: &str) -> Option<String> {
-    let length = value.chars().count();
-    if length > LABEL_LENGTH_MAX {
-        return Some(format!("has {length} characters, and the value of a label has at most {LABEL_LENGTH_MAX}"));
-    }
-    let inner = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
-    let end = |c: Option<char>| c.is_none_or(|c| c.is_ascii_alphanumeric());
-    let good = value.chars().all(inner) && end(value.chars().next()) && end(value.chars().next_back());
-    (!good).then(|| format!("is {value:?}, and the value of a label has letters, digits, '-', '_' and '.' only"))
-}
-
 /// Whether an address names this host, in its full or a shorter form.
 fn names_host(address: &str, own_host: &str) -> bool {
     let host = address.rsplit('@').next().unwrap_or_default();
@@ -254,16 +225,6 @@ mod tests {
         }
         for open in ["seid", "seid:latest", "r.example:5000/seid"] {
             assert!(mutable(open).is_some(), "{open}");
-        }
-    }
-
-    #[test]
-    fn labels_have_short_plain_values() {
-        for good in ["", "a", "pacific-1", "A.b_c-1"] {
-            assert_eq!(not_a_label(good), None, "{good}");
-        }
-        for bad in ["-a", "a b", "é", &"x".repeat(64)] {
-            assert!(not_a_label(bad).is_some(), "{bad}");
         }
     }
 

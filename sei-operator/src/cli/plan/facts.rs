@@ -3,9 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
-use sei_planner::api::{SeiNode, SeiNodeSpec};
+use sei_planner::api::{SeiNode, SeiNodeSpec, Time};
+use sei_planner::inspect::{KeyringRefs, Verdict, consensus_key, node_key, operator_keyring, tls_secret};
+use sei_planner::node::{Observed, TlsSource, ValidNode, validate};
+use sei_planner::platform::Platform;
 
-use crate::input::diagnostics::{Diagnostic, STATUS_OF_NOBODY, Severity};
+use crate::input::diagnostics::{Diagnostic, SECRET_WILL_NOT_DO, STATUS_OF_NOBODY, Severity};
 use crate::input::secrets::Secrets;
 use crate::input::sources::Sources;
 use crate::input::{Document, Input};
@@ -72,6 +75,57 @@ impl Facts {
         Ok(node)
     }
 
+    /// What is known of the world around a node, and warnings about its Secrets. Secrets that are in no file are not looked at.
+    pub(super) fn observed(
+        &self,
+        document: &Document,
+        node: &SeiNode,
+        platform: &Platform,
+    ) -> (Observed, Vec<Diagnostic>) {
+        let mut seen = Observed::default();
+        let Ok(valid) = validate(node, platform) else { return (seen, Vec::new()) };
+        let namespace = valid.key.namespace.as_str();
+        let given = |name: &str| self.secrets.get(namespace, name);
+        let mut flaws: Vec<(&str, String)> = Vec::new();
+        if let Some(TlsSource::Secret(name)) = valid.tls.as_ref().map(|tls| &tls.source) {
+            // Whether a certificate is valid depends on the day; nothing else in a plan does.
+            let today = Time::at(jiff::Timestamp::now());
+            let dns_names = valid.required_dns_names();
+            seen.tls_secret = given(name).map(|secret| tls_secret(Some(secret), name, namespace, &dns_names, today));
+            let bad = seen.tls_secret.as_ref().filter(|verdict| !verdict.ready);
+            flaws.extend(bad.map(|verdict| ("spec.sidecar.tls.secretName", verdict.message.clone())));
+        }
+        if let Some((name, secret)) = valid.signing_key.as_deref().and_then(|name| Some((name, given(name)?))) {
+            let flaw = flaw(consensus_key(Some(secret), name, namespace));
+            flaws.extend(flaw.map(|why| ("spec.validator.signingKey.secret.secretName", why)));
+        }
+        if let Some((name, secret)) = valid.node_key.as_deref().and_then(|name| Some((name, given(name)?))) {
+            let flaw = flaw(node_key(Some(secret), name, namespace));
+            flaws.extend(flaw.map(|why| ("spec.validator.nodeKey.secret.secretName", why)));
+        }
+        flaws.extend(self.keyring(&valid).map(|why| ("spec.validator.operatorKeyring.secret.secretName", why)));
+        let warn = |(field, why): &(&str, String)| Diagnostic {
+            severity: Severity::Warning,
+            ..document.problem(SECRET_WILL_NOT_DO.id, field, why)
+        };
+        (seen, flaws.iter().map(warn).collect())
+    }
+
+    /// What is wrong with the keyring of a validator, where both of its Secrets are given.
+    fn keyring(&self, node: &ValidNode) -> Option<String> {
+        let (namespace, keyring) = (node.key.namespace.as_str(), node.keyring.as_ref()?);
+        let refs = KeyringRefs {
+            namespace,
+            secret_name: &keyring.secret,
+            key_name: &keyring.key_name,
+            passphrase_secret: &keyring.passphrase_secret,
+            passphrase_key: &keyring.passphrase_key,
+        };
+        let given = |name: &str| self.secrets.get(namespace, name);
+        let (data, passphrase) = (given(&keyring.secret)?, given(&keyring.passphrase_secret)?);
+        flaw(operator_keyring(&refs, Some(data), Some(passphrase)))
+    }
+
     /// Says which facts no planned node asked for.
     pub(super) fn say_what_is_left(&self) {
         for (_, document) in self.saved.iter().filter(|(key, _)| !self.asked.contains(key)) {
@@ -82,6 +136,14 @@ impl Facts {
         for diagnostic in self.secrets.unnamed(&self.named) {
             say(&diagnostic, &Sources::default());
         }
+    }
+}
+
+/// What is wrong, if anything is.
+fn flaw<T>(verdict: Verdict<T>) -> Option<String> {
+    match verdict {
+        Verdict::Good(_) => None,
+        Verdict::NotYet(why) | Verdict::Bad(why) => Some(why),
     }
 }
 

@@ -12,7 +12,7 @@ use std::path::PathBuf;
 
 use clap::ValueEnum;
 use sei_planner::api::{SeiNode, Time};
-use sei_planner::node::{NodePlan, Observed, plan_node};
+use sei_planner::node::{NodePlan, plan_node};
 use sei_planner::platform::Platform;
 use uuid::Uuid;
 
@@ -161,12 +161,13 @@ pub(super) fn run(args: &Args) -> io::Result<Exit> {
         output::data(&printed(&report, args.output)?)?;
         return Ok(exit(&report, args.detailed_exitcode));
     }
-    let input = Input::read(&args.files);
+    let mut input = Input::read(&args.files);
     let mut facts = Facts::read(&args.status, &args.secret);
     let mut plans = Plans::default();
     for document in &input.documents {
         plans.add(document, &mut facts, &platform)?;
     }
+    input.remarks.append(&mut plans.warnings);
     say(&input, &plans.problems);
     facts.say_what_is_left();
     let report = plans.report();
@@ -200,6 +201,7 @@ struct Plans {
     results: Vec<Outcome>,
     summary: Summary,
     problems: Vec<Diagnostic>,
+    warnings: Vec<Diagnostic>,
 }
 
 impl Plans {
@@ -211,7 +213,9 @@ impl Plans {
             // Its problems were told when the facts were read.
             Some(Err(unknown)) => result.problems.extend(unknown.iter().map(Problem::of)),
             Some(Ok(node)) => {
-                let planned = plan_node(&node, platform, &Observed::default(), now(), &plan_id(&node)?);
+                let (seen, warnings) = facts.observed(document, &node, platform);
+                self.warnings.extend(warnings);
+                let planned = plan_node(&node, platform, &seen, now(), &plan_id(&node)?);
                 problems.extend(document.judged(&planned.problems));
                 if document.rules.is_empty() {
                     self.planned(&mut result, &node, planned);

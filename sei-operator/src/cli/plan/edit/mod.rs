@@ -18,7 +18,7 @@ use super::report::{Outcome, Problem, Report, Word};
 use super::{Plans, now, plan_id};
 use crate::cli::report as say;
 use crate::input::diagnostics::{Diagnostic, REFUSED_BY_RULE};
-use crate::input::{ADMISSION, Document, Input};
+use crate::input::{ADMISSION, Document, Input, rules_of};
 pub(in crate::cli) use fields::{EditedField, Fate};
 use fields::{Ground, edited};
 pub(in crate::cli) use risks::Risk;
@@ -208,8 +208,7 @@ fn nothing() -> NodePlan {
 
 /// The rules that refuse a document, with the places they speak of.
 fn refusals(document: &Document, violations: &[Violation]) -> Vec<Refusal> {
-    let rules = violations.iter().filter(|violation| violation.rule.is_some());
-    rules
+    rules_of(violations)
         .zip(document.refused_by_rules(violations))
         .map(|(violation, told)| Refusal {
             path: violation.path.clone(),

@@ -1,0 +1,44 @@
+//! Tasks that stand before a pod is made or replaced: what the pod will mount must be there and whole.
+
+use crate::node::valid::{TlsSource, ValidNode};
+use crate::task::{KeyringRef, SecretRef, SidecarCert, Task};
+
+/// Checks of the Secrets with keys.
+pub(super) fn keys(node: &ValidNode) -> Vec<Task> {
+    let namespace = &node.key.namespace;
+    let secret = |name: &String| SecretRef { secret_name: name.clone(), namespace: namespace.clone() };
+    let signing_key = node.signing_key.as_ref().map(|name| Task::ValidateSigningKey(secret(name)));
+    let node_key = node.node_key.as_ref().map(|name| Task::ValidateNodeKey(secret(name)));
+    let keyring = node.keyring.as_ref().map(|keyring| {
+        Task::ValidateOperatorKeyring(KeyringRef {
+            secret_name: keyring.secret.clone(),
+            key_name: keyring.key_name.clone(),
+            passphrase_secret_name: keyring.passphrase_secret.clone(),
+            passphrase_secret_key: keyring.passphrase_key.clone(),
+            namespace: namespace.clone(),
+        })
+    });
+    signing_key.into_iter().chain(node_key).chain(keyring).collect()
+}
+
+/// Certificate and configuration of the TLS proxy.
+pub(super) fn tls(node: &ValidNode) -> Vec<Task> {
+    let Some(tls) = &node.tls else { return Vec::new() };
+    let mut tasks = match &tls.source {
+        TlsSource::Secret(_) => Vec::new(),
+        TlsSource::Issuer(_) => {
+            vec![Task::ApplySidecarCert(certificate(node)), Task::WaitForSidecarTlsSecret(certificate(node))]
+        }
+    };
+    tasks.push(Task::ApplyRbacProxyConfig(node.key.clone()));
+    tasks
+}
+
+/// Sees that the new pod serves the issuer's certificate.
+pub(super) fn observe_tls(node: &ValidNode) -> Option<Task> {
+    node.tls_issuer().map(|_| Task::ObserveSidecarTls(certificate(node)))
+}
+
+fn certificate(node: &ValidNode) -> SidecarCert {
+    SidecarCert { node: node.key.clone(), issuer: node.tls_issuer().cloned() }
+}

@@ -1,0 +1,32 @@
+//! What the planner plans and this version does not execute yet: it is refused in words, never begun and left half done.
+
+use sei_planner::api::conditions::FEATURE_NOT_AVAILABLE;
+use sei_planner::node::{Problem, Refusal, TlsSource, ValidNode};
+
+/// Why a node cannot be run by this version; `None` when it can.
+pub(crate) fn not_yet(node: &ValidNode) -> Option<Refusal> {
+    let mut problems = Vec::new();
+    let mut refuse = |code, field: String, message: &str| {
+        problems.push(Problem {
+            code,
+            field,
+            message: format!("{message} is planned and rendered, but not run yet by this version"),
+        });
+    };
+    let mode = node.mode.field();
+    if node.ceremony.is_some() {
+        refuse("SEI0102", format!("spec.{mode}.genesisCeremony"), "the founding of a chain");
+    }
+    if node.bootstrap().is_some() {
+        refuse("SEI0104", format!("spec.{mode}.snapshot.bootstrapImage"), "bootstrap through a Job");
+    }
+    match node.tls.as_ref().map(|tls| &tls.source) {
+        Some(TlsSource::Secret(_)) => refuse("SEI0110", "spec.sidecar.tls.secretName".to_owned(), "TLS by Secret"),
+        Some(TlsSource::Issuer(_)) => refuse("SEI0110", "spec.sidecar.tls.issuerName".to_owned(), "TLS by issuer"),
+        None => {}
+    }
+    if node.signing_key.is_some() || node.keyring.is_some() {
+        refuse("SEI0125", format!("spec.{mode}"), "a validator with keys of its own");
+    }
+    (!problems.is_empty()).then_some(Refusal { reason: FEATURE_NOT_AVAILABLE, problems })
+}
