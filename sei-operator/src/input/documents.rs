@@ -4,18 +4,20 @@ use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use sei_planner::api::{self, SeiNode};
+use sei_planner::node::Problem;
 use sei_planner::words::did_you_mean;
+use sei_tasks::admission::{Admission, Violation};
 use serde_json::Value as Json;
 
 use super::diagnostics::{
-    Code, DUPLICATE_KEY, Diagnostic, FOREIGN_KIND, MISSING, NOT_AN_OBJECT, SAME_OBJECT, Severity, UNDECODABLE,
-    UNSUPPORTED_KIND, WRONG_API_VERSION, WRONG_TYPE, YAML_SYNTAX,
+    Code, DUPLICATE_KEY, Diagnostic, FOREIGN_KIND, MISSING, NOT_AN_OBJECT, REFUSED_BY_RULE, SAME_OBJECT, Severity,
+    UNDECODABLE, UNSUPPORTED_KIND, WRONG_API_VERSION, WRONG_TYPE, YAML_SYNTAX,
 };
 use super::schema;
 use super::yaml::{self, Fault, Node, Span, Value};
 
 /// Namespace of an object that names none, as kubectl has it.
-const DEFAULT_NAMESPACE: &str = "default";
+pub(super) const DEFAULT_NAMESPACE: &str = "default";
 
 /// One object of ours, or a document that might be one.
 #[derive(Clone, Debug)]
@@ -30,6 +32,8 @@ pub(crate) struct Document {
     pub(crate) node: Option<Box<SeiNode>>,
     /// Everything that is wrong with it.
     pub(crate) problems: Vec<Diagnostic>,
+    /// Rules of the schema that refuse it as a new object.
+    pub(crate) rules: Vec<Diagnostic>,
     /// Name of its file.
     pub(crate) file: String,
     /// The document with its places.
@@ -46,6 +50,7 @@ impl Document {
             namespace: empty(),
             name: empty(),
             node: None,
+            rules: Vec::new(),
             file: problem.file.clone(),
             problems: vec![problem],
             tree,
@@ -65,6 +70,40 @@ impl Document {
     }
 }
 
+impl Document {
+    /// What rules of the API server say against this document.
+    pub(crate) fn refused_by_rules(&self, violations: &[Violation]) -> Vec<Diagnostic> {
+        rules_of(violations)
+            .map(|violation| self.problem(REFUSED_BY_RULE.id, &violation.path, &violation.message))
+            .collect()
+    }
+
+    /// Everything against a document that the planner looked at: the planner's words, and those of rules about other fields.
+    pub(crate) fn judged(&self, planner: &[Problem]) -> Vec<Diagnostic> {
+        let said = planner.iter().map(|p| self.problem(p.code, &p.field, &p.message));
+        let rules = self.rules.iter().filter(|rule| planner.iter().all(|p| p.field != rule.field));
+        said.chain(rules.cloned()).collect()
+    }
+}
+
+/// Rules that refuse; one that cannot be evaluated, because another is broken, only where it stands alone.
+pub(crate) fn rules_of(violations: &[Violation]) -> impl Iterator<Item = &Violation> {
+    let refused = |violation: &&Violation| violation.rule.is_some() && !violation.message.starts_with(NOT_EVALUATED);
+    let any = violations.iter().any(|violation| refused(&violation));
+    violations.iter().filter(move |violation| if any { refused(violation) } else { violation.rule.is_some() })
+}
+
+/// How the message of a rule begins that could not be evaluated.
+const NOT_EVALUATED: &str = "rule evaluation error";
+
+/// Whether a document was not read from a cluster: what is stored there passed the rules of its time.
+fn is_new(object: &Json) -> bool {
+    object.get("status").is_none() && object.pointer("/metadata/uid").is_none()
+}
+
+/// What the API server accepts.
+pub(crate) static ADMISSION: LazyLock<Admission> = LazyLock::new(Admission::of_seinodes);
+
 /// Reads the documents of files one by one.
 #[derive(Debug, Default)]
 pub(crate) struct Reader {
@@ -73,9 +112,15 @@ pub(crate) struct Reader {
     /// Warnings and notes.
     pub(crate) remarks: Vec<Diagnostic>,
     first_places: BTreeMap<(String, String, String), String>,
+    saw_list: bool,
 }
 
 impl Reader {
+    /// Whether nothing was found that is an object, a list of none, or meant to be one.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.documents.is_empty() && self.remarks.is_empty() && !self.saw_list
+    }
+
     /// Reads every document of a file.
     pub(crate) fn file(&mut self, file: &str, text: &str) {
         for (first_line, chunk) in chunks(text) {
@@ -88,6 +133,7 @@ impl Reader {
 
     fn object(&mut self, file: &str, text_of_file: &str, node: Node) {
         if is_list(&node) {
+            self.saw_list = true;
             let items = node.entry("items").map(|entry| entry.node.elements()).unwrap_or_default();
             return items.iter().for_each(|item| self.object(file, text_of_file, item.clone()));
         }
@@ -97,6 +143,7 @@ impl Reader {
             name: metadata(&node, "name").unwrap_or_default().to_owned(),
             node: None,
             problems: Vec::new(),
+            rules: Vec::new(),
             file: file.to_owned(),
             tree: node,
         };
@@ -134,6 +181,9 @@ impl Reader {
         }
         if !document.problems.is_empty() {
             return;
+        }
+        if is_new(&stored) {
+            document.rules = document.refused_by_rules(&ADMISSION.create(&stored));
         }
         if let Some(metadata) = stored.get_mut("metadata").and_then(Json::as_object_mut) {
             metadata.insert("namespace".to_owned(), document.namespace.as_str().into());
@@ -266,7 +316,7 @@ fn duplicate_key(file: &str, fault: &Fault) -> Diagnostic {
 
 /// The parts of a text between document markers (`---`), each with the number of its first line, so that one bad
 /// document does not hide the others. YAML allows no other meaning for `---` at the start of a line.
-fn chunks(text: &str) -> Vec<(usize, &str)> {
+pub(super) fn chunks(text: &str) -> Vec<(usize, &str)> {
     let mut chunks = Vec::new();
     let (mut start, mut start_line, mut at) = (0, 1, 0);
     for (line, content) in (1..).zip(text.split_inclusive('\n')) {

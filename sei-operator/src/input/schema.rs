@@ -1,7 +1,7 @@
 //! Checks a document against a structural schema as the API server does, and says where it fails.
 //!
 //! What comes out is what the API server would store: unknown fields and explicit nulls dropped, defaults filled in.
-//! Rules in CEL are not evaluated here; those that decide anything are checked by the planner.
+//! Rules in CEL are not evaluated here, but by `sei_tasks::admission`.
 
 use regex::Regex;
 use sei_planner::words::did_you_mean;

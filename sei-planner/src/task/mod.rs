@@ -181,4 +181,10 @@ impl Task {
     pub const fn writes_volume(&self) -> bool {
         matches!(self.task_type().work, Work::SidecarWrites)
     }
+
+    /// Whether the task may restart the node's pod.
+    #[must_use]
+    pub fn is_disruptive(&self) -> bool {
+        codec::is_disruptive(self.kind())
+    }
 }
