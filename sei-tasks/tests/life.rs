@@ -429,16 +429,14 @@ fn an_active_plan_with_nothing_left_to_do_ends() {
 
 #[test]
 fn a_refused_spec_is_said_once_and_recovers_when_it_is_mended() {
-    let mut life = Life::of(json!({"archive": {}}), Options::default());
+    let without_height = json!({"fullNode": {"snapshot": {"stateSync": {}, "bootstrapImage": V2}}});
+    let mut life = Life::of(without_height, Options::default());
     life.driver.run_for(3600).unwrap();
     let status = life.status();
     let refused = status.condition(conditions::SPEC_ACCEPTED).unwrap();
-    assert_eq!((refused.status, refused.reason.as_str()), (ConditionStatus::False, conditions::FEATURE_NOT_AVAILABLE));
+    assert_eq!((refused.status, refused.reason.as_str()), (ConditionStatus::False, conditions::INVALID_SPEC));
     assert!(life.sim().counters().writes() <= 2);
-    life.sim().user_edit(&life.key, |spec| {
-        spec.as_object_mut().unwrap().remove("archive");
-        spec["fullNode"] = json!({});
-    });
+    life.sim().user_edit(&life.key, |spec| spec["fullNode"] = json!({}));
     life.runs(V1);
 }
 
