@@ -88,3 +88,13 @@ fn nothing_of_a_secret_is_ever_shown() {
         insta::assert_snapshot!(format!("secrets-{name}"), told);
     }
 }
+
+#[test]
+fn secrets_are_judged_before_a_pod_mounts_them() {
+    let [node, secrets] = ["validator", "will-not-do"].map(|name| format!("fixtures/cli/secrets/{name}.yaml"));
+    let told = transcript(&["plan", "-f", &node, "--secret", &secrets], &[], "");
+    assert!(!told.contains("hush"), "{told}");
+    insta::assert_snapshot!("secrets-will-not-do", told);
+    let without = run(&["plan", "-f", &node], &[], "");
+    assert_eq!(without.status.code(), Some(0), "a Secret that nobody showed is not looked at");
+}

@@ -2,6 +2,7 @@
 
 mod rules;
 
+use std::collections::BTreeMap;
 use std::io;
 
 use clap::ValueEnum;
@@ -104,7 +105,11 @@ pub(super) fn run(args: &Args) -> io::Result<Exit> {
         findings.extend(rules::findings(document));
     }
     // Stable: findings of one place keep their order, and files that of the command line.
-    let file = |name: &str| input.documents.iter().position(|document| document.file == name).unwrap_or(usize::MAX);
+    let mut order: BTreeMap<&str, usize> = BTreeMap::new();
+    for (n, document) in input.documents.iter().enumerate() {
+        order.entry(&document.file).or_insert(n);
+    }
+    let file = |name: &str| order.get(name).copied().unwrap_or(usize::MAX);
     findings.sort_by_key(|finding| (file(&finding.file), finding.at.line, finding.at.column));
     let count = |severity| findings.iter().filter(|finding| finding.severity == severity).count();
     let summary = Summary {
