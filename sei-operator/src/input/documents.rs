@@ -81,9 +81,9 @@ impl Document {
     }
 
     /// Everything against a document that the planner looked at: the planner's words, and those of rules about other fields.
-    pub(crate) fn judged(&self, planner: &[Problem]) -> Vec<Diagnostic> {
+    pub(crate) fn judged(&self, planner: &[Problem], rules: &[Diagnostic]) -> Vec<Diagnostic> {
         let said = planner.iter().map(|p| self.problem(p.code, &p.field, &p.message));
-        let rules = self.rules.iter().filter(|rule| planner.iter().all(|p| p.field != rule.field));
+        let rules = rules.iter().filter(|rule| planner.iter().all(|p| p.field != rule.field));
         said.chain(rules.cloned()).collect()
     }
 }

@@ -69,13 +69,13 @@ fn a_saved_status_brings_the_generation() {
     let saved = "fixtures/cli/saved-status/saved.yaml";
     let report = json(&["plan", "-o", "json", "-f", "fixtures/cli/saved-status/nodes.yaml", "--status", saved]);
     let outcomes: Vec<_> = report["results"].as_array().expect("results").iter().map(|r| &r["outcome"]).collect();
-    assert_eq!(outcomes, ["none", "plan", "plan"]);
+    assert_eq!(outcomes, ["none", "plan", "plan", "refused"]);
     assert_eq!(report["results"][1]["plan"]["targetGeneration"], 8, "applying the edit counts");
     assert_eq!(report["results"][1]["plan"]["kind"], "Update");
     assert_eq!(report["results"][2]["plan"]["kind"], "Init");
     let itself = json(&["plan", "-o", "json", "-f", saved, "--status", saved]);
     let outcomes: Vec<_> = itself["results"].as_array().expect("results").iter().map(|r| &r["outcome"]).collect();
-    assert_eq!(outcomes, ["none", "none", "none"]);
+    assert_eq!(outcomes, ["none", "none", "none", "none"]);
 }
 
 #[test]

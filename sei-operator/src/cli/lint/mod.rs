@@ -100,8 +100,12 @@ pub(super) fn run(args: &Args) -> io::Result<Exit> {
     for document in &input.documents {
         let refused = document.node.as_ref().and_then(|node| validate(node, &platform).err());
         findings.extend(document.problems.clone());
-        findings
-            .extend(document.judged(refused.as_ref().map(|refusal| refusal.problems.as_slice()).unwrap_or_default()));
+        findings.extend(
+            document.judged(
+                refused.as_ref().map(|refusal| refusal.problems.as_slice()).unwrap_or_default(),
+                &document.rules,
+            ),
+        );
         findings.extend(rules::findings(document));
     }
     // Stable: findings of one place keep their order, and files that of the command line.
