@@ -174,7 +174,7 @@ fn mark(task: &PlannedTask, paint: Paint) -> String {
 
 /// Whether a task restarts the node's pod.
 pub(super) fn restarts(task: &PlannedTask) -> bool {
-    codec::decode(&task.kind, &task.params).is_ok_and(|task| task.is_disruptive())
+    codec::is_disruptive(&task.kind)
 }
 
 /// `key=value` pairs; what every task carries (the node) and what is empty is left out.

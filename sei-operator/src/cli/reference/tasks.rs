@@ -114,7 +114,7 @@ pub(super) fn table() -> String {
 
 fn worker(kind: &TaskType) -> &'static str {
     match kind.work {
-        Work::Operator | Work::OperatorRestartsPod => "the operator",
+        Work::Operator => "the operator",
         Work::Sidecar => "the sidecar",
         Work::SidecarWrites => "the sidecar, alone on the volume",
     }
