@@ -73,7 +73,7 @@ pub(super) fn run(args: &Args) -> io::Result<Exit> {
             Some(Ok(_)) | None => (Vec::new(), Vec::new()),
             Some(Err(refused)) => (Vec::new(), refused),
         };
-        problems.extend(document.judged(&refused));
+        problems.extend(document.judged(&refused, &document.rules));
         let (kind, namespace, name) = (document.kind.clone(), document.namespace.clone(), document.name.clone());
         results.push(Rendered { kind, namespace, name, objects });
     }

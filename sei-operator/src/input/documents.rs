@@ -1,7 +1,9 @@
 //! From the text of a file to documents: split, skip what is empty, expand lists, and tell our kinds from others.
 
 use std::collections::BTreeMap;
+use std::panic::resume_unwind;
 use std::sync::LazyLock;
+use std::thread;
 
 use sei_planner::api::{self, SeiNode};
 use sei_planner::node::Problem;
@@ -79,9 +81,9 @@ impl Document {
     }
 
     /// Everything against a document that the planner looked at: the planner's words, and those of rules about other fields.
-    pub(crate) fn judged(&self, planner: &[Problem]) -> Vec<Diagnostic> {
+    pub(crate) fn judged(&self, planner: &[Problem], rules: &[Diagnostic]) -> Vec<Diagnostic> {
         let said = planner.iter().map(|p| self.problem(p.code, &p.field, &p.message));
-        let rules = self.rules.iter().filter(|rule| planner.iter().all(|p| p.field != rule.field));
+        let rules = rules.iter().filter(|rule| planner.iter().all(|p| p.field != rule.field));
         said.chain(rules.cloned()).collect()
     }
 }
@@ -102,7 +104,7 @@ fn is_new(object: &Json) -> bool {
 }
 
 /// What the API server accepts.
-pub(crate) static ADMISSION: LazyLock<Admission> = LazyLock::new(Admission::of_seinodes);
+pub(crate) static ADMISSION: LazyLock<Admission> = LazyLock::new(|| Admission::of_schema(STORED.clone()));
 
 /// Reads the documents of files one by one.
 #[derive(Debug, Default)]
@@ -123,12 +125,25 @@ impl Reader {
 
     /// Reads every document of a file.
     pub(crate) fn file(&mut self, file: &str, text: &str) {
-        for (first_line, chunk) in chunks(text) {
-            match yaml::parse(chunk, first_line) {
-                Ok(nodes) => nodes.into_iter().for_each(|node| self.object(file, text, node)),
-                Err(fault) => self.documents.push(Document::broken(syntax_error(file, first_line, fault))),
+        let parts = in_parallel(&chunks(text), |(first_line, chunk)| Self::part(file, text, *first_line, chunk));
+        for part in parts {
+            self.saw_list |= part.saw_list;
+            self.remarks.extend(part.remarks);
+            for document in part.documents {
+                self.warn_of_same_object(&document);
+                self.documents.push(document);
             }
         }
+    }
+
+    /// What stands in one part of a file, looked at for itself.
+    fn part(file: &str, text: &str, first_line: usize, chunk: &str) -> Self {
+        let mut part = Self::default();
+        match yaml::parse(chunk, first_line) {
+            Ok(nodes) => nodes.into_iter().for_each(|node| part.object(file, text, node)),
+            Err(fault) => part.documents.push(Document::broken(syntax_error(file, first_line, fault))),
+        }
+        part
     }
 
     fn object(&mut self, file: &str, text_of_file: &str, node: Node) {
@@ -157,7 +172,6 @@ impl Reader {
         if !document.problems.is_empty() {
             document.node = None;
         }
-        self.warn_of_same_object(&document);
         self.documents.push(document);
     }
 
@@ -262,10 +276,15 @@ fn no_text(document: &Document, field: &str) -> Option<Diagnostic> {
     Some(document.problem(code.id, field, &format!("{state}: write {field}: {example}")))
 }
 
+/// The schema of a SeiNode as the API server has it. Making it from the types takes longer than all the rest of a plan, so it
+/// is read from the file that `crds --schema` writes; a test compares the two.
+static STORED: LazyLock<Json> = LazyLock::new(|| {
+    serde_json::from_str(include_str!("../../../docs/schema/seinode.schema.json")).unwrap_or_default()
+});
+
 /// The schema of a SeiNode, with that of its metadata.
 static SCHEMA: LazyLock<Json> = LazyLock::new(|| {
-    let crd = serde_json::to_value(api::crd::seinode()).unwrap_or_default();
-    let mut schema = crd.pointer("/spec/versions/0/schema/openAPIV3Schema").cloned().unwrap_or_default();
+    let mut schema = STORED.clone();
     if let Some(root) = schema.as_object_mut() {
         // The API server stores a SeiNode without these; there is nothing to plan for it.
         root.insert("required".to_owned(), serde_json::json!(["metadata", "spec"]));
@@ -312,6 +331,25 @@ fn duplicate_key(file: &str, fault: &Fault) -> Diagnostic {
         file: file.to_owned(),
         at: fault.at,
     }
+}
+
+/// `work` done for each item, on as many processors as there are where that is worth it. The answers keep their order.
+fn in_parallel<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<R> {
+    /// Fewer items are done before a thread has started.
+    const SHARE_MIN: usize = 64;
+    let processors = thread::available_parallelism().map_or(1, usize::from);
+    let threads = processors.min(items.len() / SHARE_MIN);
+    if threads < 2 {
+        return items.iter().map(work).collect();
+    }
+    let work = &work;
+    thread::scope(|scope| {
+        let shares = items.chunks(items.len().div_ceil(threads));
+        let running: Vec<_> =
+            shares.map(|share| scope.spawn(move || share.iter().map(work).collect::<Vec<_>>())).collect();
+        let done = running.into_iter().map(|thread| thread.join().unwrap_or_else(|panic| resume_unwind(panic)));
+        done.flatten().collect()
+    })
 }
 
 /// The parts of a text between document markers (`---`), each with the number of its first line, so that one bad
@@ -384,6 +422,19 @@ mod tests {
                 _ => {}
             }
         }
+    }
+
+    #[test]
+    fn the_kept_schema_is_that_of_the_types() {
+        let made = api::crd::manifest(&api::crd::seinode()).unwrap_or_default();
+        let made = made.pointer("/spec/versions/0/schema/openAPIV3Schema");
+        assert_eq!(Some(&*STORED), made, "`just generate` writes docs/schema/seinode.schema.json");
+    }
+
+    #[test]
+    fn answers_keep_their_order() {
+        let items: Vec<usize> = (0..1000).collect();
+        assert_eq!(in_parallel(&items, |n| n * 2), items.iter().map(|n| n * 2).collect::<Vec<_>>());
     }
 
     #[test]

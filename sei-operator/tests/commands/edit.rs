@@ -51,3 +51,13 @@ fn exit_codes_of_edits_are_those_of_plans() {
     assert_eq!(code(&["plan", "--from", OLD, "--to", NEW, "-f", NEW]), Some(1));
     assert_eq!(code(&["plan", "--from", "fixtures/cli/nowhere", "--to", OLD]), Some(1));
 }
+
+#[test]
+fn the_readme_shows_real_output() {
+    let readme = std::fs::read_to_string(root().join("README.md")).expect("the README");
+    let block = readme.split("```console\n").nth(1).and_then(|rest| rest.split("```").next()).expect("a block");
+    let real = String::from_utf8(run(&["plan", "--from", OLD, "--to", NEW], &[], "").stdout).expect("UTF-8");
+    for line in block.lines().skip(1).filter(|line| *line != "…") {
+        assert!(real.lines().any(|told| told == line), "README shows {line:?}");
+    }
+}

@@ -69,13 +69,13 @@ fn a_saved_status_brings_the_generation() {
     let saved = "fixtures/cli/saved-status/saved.yaml";
     let report = json(&["plan", "-o", "json", "-f", "fixtures/cli/saved-status/nodes.yaml", "--status", saved]);
     let outcomes: Vec<_> = report["results"].as_array().expect("results").iter().map(|r| &r["outcome"]).collect();
-    assert_eq!(outcomes, ["none", "plan", "plan"]);
+    assert_eq!(outcomes, ["none", "plan", "plan", "refused"]);
     assert_eq!(report["results"][1]["plan"]["targetGeneration"], 8, "applying the edit counts");
     assert_eq!(report["results"][1]["plan"]["kind"], "Update");
     assert_eq!(report["results"][2]["plan"]["kind"], "Init");
     let itself = json(&["plan", "-o", "json", "-f", saved, "--status", saved]);
     let outcomes: Vec<_> = itself["results"].as_array().expect("results").iter().map(|r| &r["outcome"]).collect();
-    assert_eq!(outcomes, ["none", "none", "none"]);
+    assert_eq!(outcomes, ["none", "none", "none", "none"]);
 }
 
 #[test]
@@ -87,4 +87,14 @@ fn nothing_of_a_secret_is_ever_shown() {
         assert!(!told.contains("hush") && !told.contains("aHVza"), "{told}");
         insta::assert_snapshot!(format!("secrets-{name}"), told);
     }
+}
+
+#[test]
+fn secrets_are_judged_before_a_pod_mounts_them() {
+    let [node, secrets] = ["validator", "will-not-do"].map(|name| format!("fixtures/cli/secrets/{name}.yaml"));
+    let told = transcript(&["plan", "-f", &node, "--secret", &secrets], &[], "");
+    assert!(!told.contains("hush"), "{told}");
+    insta::assert_snapshot!("secrets-will-not-do", told);
+    let without = run(&["plan", "-f", &node], &[], "");
+    assert_eq!(without.status.code(), Some(0), "a Secret that nobody showed is not looked at");
 }

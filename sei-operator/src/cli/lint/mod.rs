@@ -2,6 +2,7 @@
 
 mod rules;
 
+use std::collections::BTreeMap;
 use std::io;
 
 use clap::ValueEnum;
@@ -99,12 +100,20 @@ pub(super) fn run(args: &Args) -> io::Result<Exit> {
     for document in &input.documents {
         let refused = document.node.as_ref().and_then(|node| validate(node, &platform).err());
         findings.extend(document.problems.clone());
-        findings
-            .extend(document.judged(refused.as_ref().map(|refusal| refusal.problems.as_slice()).unwrap_or_default()));
+        findings.extend(
+            document.judged(
+                refused.as_ref().map(|refusal| refusal.problems.as_slice()).unwrap_or_default(),
+                &document.rules,
+            ),
+        );
         findings.extend(rules::findings(document));
     }
     // Stable: findings of one place keep their order, and files that of the command line.
-    let file = |name: &str| input.documents.iter().position(|document| document.file == name).unwrap_or(usize::MAX);
+    let mut order: BTreeMap<&str, usize> = BTreeMap::new();
+    for (n, document) in input.documents.iter().enumerate() {
+        order.entry(&document.file).or_insert(n);
+    }
+    let file = |name: &str| order.get(name).copied().unwrap_or(usize::MAX);
     findings.sort_by_key(|finding| (file(&finding.file), finding.at.line, finding.at.column));
     let count = |severity| findings.iter().filter(|finding| finding.severity == severity).count();
     let summary = Summary {

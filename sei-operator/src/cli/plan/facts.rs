@@ -1,6 +1,7 @@
 //! What is known of the cluster offline: saved statuses, and Secrets.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io;
 use std::path::PathBuf;
 
 use sei_planner::api::{SeiNode, SeiNodeSpec, Time};
@@ -11,7 +12,7 @@ use sei_planner::platform::Platform;
 use crate::input::diagnostics::{Diagnostic, SECRET_WILL_NOT_DO, STATUS_OF_NOBODY, Severity};
 use crate::input::secrets::Secrets;
 use crate::input::sources::Sources;
-use crate::input::{Document, Input};
+use crate::input::{ADMISSION, Document, Input};
 use crate::output::{self, Paint};
 
 /// Namespace and name.
@@ -73,6 +74,16 @@ impl Facts {
         node.metadata.annotations = Some(annotations);
         node.status.clone_from(&saved.status);
         Ok(node)
+    }
+
+    /// What rules of the API server say against a node: as a change of the saved one, else as a new one.
+    pub(super) fn verdict(&self, document: &Document, node: &SeiNode) -> io::Result<Vec<Diagnostic>> {
+        let key = (document.namespace.clone(), document.name.clone());
+        let Some(saved) = self.saved.get(&key).and_then(|saved| saved.node.as_ref()) else {
+            return Ok(document.rules.clone());
+        };
+        let violations = ADMISSION.update(&serde_json::to_value(saved)?, &serde_json::to_value(node)?);
+        Ok(document.refused_by_rules(&violations))
     }
 
     /// What is known of the world around a node, and warnings about its Secrets. Secrets that are in no file are not looked at.

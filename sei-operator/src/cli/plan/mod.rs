@@ -216,8 +216,9 @@ impl Plans {
                 let (seen, warnings) = facts.observed(document, &node, platform);
                 self.warnings.extend(warnings);
                 let planned = plan_node(&node, platform, &seen, now(), &plan_id(&node)?);
-                problems.extend(document.judged(&planned.problems));
-                if document.rules.is_empty() {
+                let rules = facts.verdict(document, &node)?;
+                problems.extend(document.judged(&planned.problems, &rules));
+                if rules.is_empty() {
                     self.planned(&mut result, &node, planned);
                 }
             }

@@ -152,7 +152,7 @@ fn add(plans: &mut Plans, document: &Document, platform: &Platform) -> io::Resul
     let mut problems = document.problems.clone();
     if let Some(node) = &document.node {
         let planned = plan_node(node, platform, &Observed::default(), now(), &plan_id(node)?);
-        problems.extend(document.judged(&planned.problems));
+        problems.extend(document.judged(&planned.problems, &document.rules));
         let accepted = document.rules.is_empty();
         let planned = if accepted { planned } else { nothing() };
         let refusals = refusals(document, &ADMISSION.create(&serde_json::to_value(node)?));
