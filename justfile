@@ -36,6 +36,7 @@ docs:
 generate:
     .ci/generate
     UPDATE_FIXTURES=1 cargo test --locked -p sei-planner --test crd_compat
+    UPDATE_FIXTURES=1 cargo test --locked -p sei-tasks --test verdicts
 
 # Write the snapshots of tests anew; read the difference before you commit it
 review:

@@ -2,39 +2,12 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
+mod commands;
+
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
 
-use assert_cmd::Command;
+use commands::{json, root, run, transcript};
 use serde_json::Value;
-
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace").to_owned()
-}
-
-/// Runs the program in the workspace, with nothing in its environment but what is given.
-fn run(args: &[&str], environment: &[(&str, &str)], stdin: &str) -> std::process::Output {
-    let mut command = Command::cargo_bin("sei-operator").expect("the binary of this package");
-    command.current_dir(root()).env_clear().envs(environment.iter().copied());
-    command.args(args).write_stdin(stdin).output().expect("the binary starts")
-}
-
-/// A whole run, for a snapshot.
-fn transcript(args: &[&str], environment: &[(&str, &str)], stdin: &str) -> String {
-    let output = run(args, environment, stdin);
-    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).expect("UTF-8");
-    format!(
-        "$ sei-operator {}\nexit code {}\n\n--- stdout\n{}\n--- stderr\n{}",
-        args.join(" "),
-        output.status.code().expect("an exit code"),
-        text(&output.stdout),
-        text(&output.stderr),
-    )
-}
-
-fn json(args: &[&str]) -> Value {
-    serde_json::from_slice(&run(args, &[], "").stdout).expect("JSON on stdout")
-}
 
 #[test]
 fn plans_of_every_case() {
@@ -44,6 +17,7 @@ fn plans_of_every_case() {
         "directory",
         "duplicate-keys",
         "empty",
+        "empty-list",
         "empty-of-ours",
         "kinds",
         "lists",
@@ -95,7 +69,7 @@ fn the_json_of_a_plan_has_the_agreed_form() {
     assert_eq!(results.len(), 4);
     let mut tasks = 0;
     for result in results {
-        assert_eq!(keys(result), ["kind", "name", "namespace", "outcome", "plan", "problems", "why"]);
+        assert_eq!(keys(result), ["changes", "kind", "name", "namespace", "outcome", "plan", "problems", "why"]);
         assert!(["plan", "none", "waiting", "refused"].contains(&result["outcome"].as_str().expect("a word")));
         tasks += result["plan"]["tasks"].as_array().map_or(0, Vec::len);
         for problem in result["problems"].as_array().expect("problems") {
@@ -171,7 +145,8 @@ fn exit_codes_tell_changes_from_none() {
     let detailed = ["--detailed-exitcode"];
     assert_eq!(code("fixtures/cli/directory", &[]), 0);
     assert_eq!(code("fixtures/cli/directory", &detailed), 2);
-    assert_eq!(code("fixtures/cli/empty-of-ours", &detailed), 0);
+    assert_eq!(code("fixtures/cli/empty-of-ours", &detailed), 1);
+    assert_eq!(code("fixtures/cli/empty-list", &detailed), 0);
     assert_eq!(code("fixtures/cli/wrong-types", &detailed), 1);
     assert_eq!(run(&["plan"], &[], "").status.code(), Some(1), "a mistake on the command line is no change");
     assert_eq!(run(&["--help"], &[], "").status.code(), Some(0));

@@ -97,7 +97,9 @@ fn every_path_in_the_texts_exists() {
 
 #[test]
 fn every_fixture_folder_of_the_command_line_is_used() {
-    let tests = read("sei-operator/tests/cli.rs");
+    let mut files_of_tests = vec![root().join("sei-operator/tests/cli.rs")];
+    files(&root().join("sei-operator/tests/commands"), &["rs"], &mut files_of_tests);
+    let tests: String = files_of_tests.iter().map(|path| fs::read_to_string(path).expect("a test")).collect();
     for entry in fs::read_dir(root().join("fixtures/cli")).expect("the cases") {
         let path = entry.expect("an entry").path();
         let name = path.file_name().and_then(|name| name.to_str()).expect("a name");

@@ -36,8 +36,8 @@ const BINARY_SUFFIXES: [&str; 7] = ["", "Ki", "Mi", "Gi", "Ti", "Pi", "Ei"];
 #[derive(Clone, Debug)]
 pub struct Quantity {
     text: String,
+    canonical: String,
     nanos: i128,
-    notation: Notation,
 }
 
 /// How the text spelled its magnitude; the canonical form keeps that.
@@ -69,7 +69,7 @@ impl Quantity {
     /// Nothing of anything.
     #[must_use]
     pub fn zero() -> Self {
-        Self { text: "0".to_owned(), nanos: 0, notation: Notation::Decimal }
+        Self { text: "0".to_owned(), canonical: "0".to_owned(), nanos: 0 }
     }
 
     /// The text as it was written.
@@ -92,21 +92,24 @@ impl Quantity {
 
     /// The form in which Kubernetes writes the quantity: no fraction, greatest suffix that keeps the value exact.
     #[must_use]
-    pub fn canonical(&self) -> String {
-        if self.nanos == 0 {
-            return "0".to_owned();
-        }
-        match self.notation {
-            Notation::Binary => self.binary().unwrap_or_else(|| self.decimal(false)),
-            Notation::Decimal => self.decimal(false),
-            Notation::Exponent => self.decimal(true),
-        }
+    pub fn canonical(&self) -> &str {
+        &self.canonical
+    }
+
+    fn new(text: &str, nanos: i128, notation: Notation) -> Self {
+        let canonical = match notation {
+            _ if nanos == 0 => "0".to_owned(),
+            Notation::Binary => Self::binary(nanos).unwrap_or_else(|| Self::decimal(nanos, false)),
+            Notation::Decimal => Self::decimal(nanos, false),
+            Notation::Exponent => Self::decimal(nanos, true),
+        };
+        Self { text: text.to_owned(), canonical, nanos }
     }
 
     /// Canonical binary form; `None` for values that Kubernetes writes decimally: fractions, and less than 1Ki.
-    fn binary(&self) -> Option<String> {
-        let units = self.nanos / NANOS;
-        if self.nanos % NANOS != 0 || units.abs() < 1024 {
+    fn binary(nanos: i128) -> Option<String> {
+        let units = nanos / NANOS;
+        if nanos % NANOS != 0 || units.abs() < 1024 {
             return None;
         }
         let (mut number, mut step) = (units, 0);
@@ -118,8 +121,8 @@ impl Quantity {
     }
 
     /// Canonical decimal form, with an exponent where asked for or where there is no suffix any more.
-    fn decimal(&self, exponent_wanted: bool) -> String {
-        let (mut number, mut exponent) = (self.nanos, NANO_EXPONENT);
+    fn decimal(nanos: i128, exponent_wanted: bool) -> String {
+        let (mut number, mut exponent) = (nanos, NANO_EXPONENT);
         while number % 1000 == 0 && number != 0 {
             number /= 1000;
             exponent += 3;
@@ -150,7 +153,7 @@ impl FromStr for Quantity {
             (None, _) => return Err(QuantityError::TooLarge),
         };
         let nanos = if parts.negative { -magnitude } else { magnitude };
-        Ok(Self { text: text.to_owned(), nanos, notation })
+        Ok(Self::new(text, nanos, notation))
     }
 }
 
@@ -235,20 +238,20 @@ fn split_digits(text: &str) -> (&str, &str) {
 
 impl fmt::Display for Quantity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(&self.canonical())
+        f.pad(self.canonical())
     }
 }
 
 impl Serialize for Quantity {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&self.canonical())
+        serializer.serialize_str(self.canonical())
     }
 }
 
 impl From<&Quantity> for WireQuantity {
     /// The quantity as it stands in a manifest: canonical.
     fn from(quantity: &Quantity) -> Self {
-        Self(quantity.canonical())
+        Self(quantity.canonical().to_owned())
     }
 }
 
@@ -380,7 +383,7 @@ mod tests {
             suffix in "(n|u|m|k|M|G|T|P|E|Ki|Mi|Gi|Ti|Pi|Ei|e[0-9]|e-[0-9])?",
         ) {
             let first = quantity(&format!("{number}{suffix}"));
-            let again = quantity(&first.canonical());
+            let again = quantity(first.canonical());
             prop_assert_eq!(&first, &again);
             prop_assert_eq!(first.canonical(), again.canonical());
         }

@@ -95,7 +95,7 @@ fn told(plan: &NodePlan) -> String {
     writeln!(text, "{:?} {:?} of generation {:?}", plan.kind, plan.drift, plan.target_generation).unwrap();
     for task in &plan.tasks {
         let retries = if task.max_retries > 0 { format!(" retries {}", task.max_retries) } else { String::new() };
-        writeln!(text, "  {:<21}{:?}{retries} {}", task.kind, task.status, task.params).unwrap();
+        writeln!(text, "  {:<28}{:?}{retries} {}", task.kind, task.status, task.params).unwrap();
     }
     text
 }
@@ -109,7 +109,7 @@ fn every_case_is_planned_as_its_snapshot_says() {
     let mut cases: Vec<PathBuf> =
         std::fs::read_dir(fixtures.join("nodes")).unwrap().map(|entry| entry.unwrap().path()).collect();
     cases.sort();
-    assert!(cases.len() >= 35, "only {} cases", cases.len());
+    assert!(cases.len() >= 65, "only {} cases", cases.len());
     for case in cases {
         let node: SeiNode = read(&case.join("node.yaml"));
         let facts = case.join("facts.yaml");

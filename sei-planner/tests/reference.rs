@@ -1,39 +1,14 @@
-//! Objects, plans and task params against the reference, field by field, order of lists included.
+//! Plans and params of tasks against the reference, field by field, in its order.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods, reason = "tests")]
 
-use std::path::PathBuf;
+mod common;
 
+use common::{fixture, node, platform};
 use sei_planner::api::{SeiNode, Time};
-use sei_planner::node::{Observed, plan_node, render_node};
-use sei_planner::platform::Platform;
-use sei_planner::task::{Task, codec};
-use serde::de::DeserializeOwned;
+use sei_planner::node::{Observed, plan_node};
+use sei_planner::task::codec;
 use serde_json::{Value, json};
-
-fn fixture(path: &str) -> String {
-    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../fixtures").join(path);
-    std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
-}
-
-fn yaml<T: DeserializeOwned>(path: &str) -> T {
-    serde_saphyr::from_str(&fixture(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
-}
-
-fn platform() -> Platform {
-    Platform::from_map(&Platform::parse_lines(&fixture("reference/platform.env")).unwrap()).unwrap()
-}
-
-fn node(spec: Value) -> SeiNode {
-    let mut node = json!({
-        "apiVersion": "sei.io/v1alpha1", "kind": "SeiNode", "metadata": {"name": "rpc-0", "namespace": "sei"},
-        "spec": {"chainId": "pacific-1", "image": "registry.example/seid:v1"},
-    });
-    for (key, value) in spec.as_object().unwrap() {
-        node["spec"][key] = value.clone();
-    }
-    serde_json::from_value(node).unwrap()
-}
 
 const PLAN_ID: &str = "6f1c0d2e-3b4a-4c5d-8e6f-7a8b9c0d1e2f";
 
@@ -47,36 +22,6 @@ fn params(node: &SeiNode, kind: &str) -> Value {
     tasks(node).into_iter().find(|task| task["type"] == kind).unwrap_or_else(|| panic!("no {kind}"))["params"].clone()
 }
 
-#[test]
-fn objects_of_a_minimal_full_node() {
-    let node: SeiNode = yaml("reference/rpc-0/node.yaml");
-    let objects = render_node(&node, &platform()).unwrap();
-    let objects: Vec<Value> = objects.iter().map(|object| serde_json::to_value(object).unwrap()).collect();
-    let expected =
-        ["claim", "statefulset", "service"].map(|name| yaml::<Value>(&format!("reference/rpc-0/{name}.yaml")));
-    for (object, expected) in objects.iter().zip(&expected) {
-        assert_eq!(
-            serde_json::to_string_pretty(object).unwrap(),
-            serde_json::to_string_pretty(expected).unwrap(),
-            "{}",
-            expected["kind"]
-        );
-    }
-    assert_eq!(objects.len(), expected.len());
-}
-
-#[test]
-fn nothing_but_names_and_images_reaches_the_objects_of_a_full_node() {
-    let plain = render_node(&node(json!({"fullNode": {}})), &platform()).unwrap();
-    let rich = node(json!({
-        "fullNode": {"snapshot": {"s3": {"targetHeight": 5}}, "snapshotGeneration": {"tendermint": {"keepRecent": 5}}},
-        "peers": [{"static": {"addresses": ["a@b:1"]}}],
-        "overrides": {"evm.http_port": "1"},
-        "entrypoint": {"command": ["x"]},
-    }));
-    assert_eq!(render_node(&rich, &platform()).unwrap(), plain);
-}
-
 /// Retry budgets are ours where the reference gives none (architecture: tasks that reach over the network).
 #[test]
 fn tasks_of_the_s3_example() {
@@ -86,7 +31,7 @@ fn tasks_of_the_s3_example() {
             task["maxRetries"] = json!(180);
         }
     }
-    let node = node(json!({
+    let node = node(&json!({
         "fullNode": {"snapshot": {"s3": {"targetHeight": 100_000_000}, "trustPeriod": "9999h0m0s"}},
         "peers": [{"static": {"addresses": ["abc@h:26656"]}}],
     }));
@@ -96,10 +41,10 @@ fn tasks_of_the_s3_example() {
 #[test]
 fn config_intents() {
     let minimal = json!({"mode": "full", "overrides": {"logging.level": "info"}});
-    assert_eq!(params(&node(json!({"fullNode": {}})), "config-apply"), minimal);
-    assert_eq!(params(&node(json!({"fullNode": {"snapshot": {"s3": {"targetHeight": 5}}}})), "config-apply"), minimal);
+    assert_eq!(params(&node(&json!({"fullNode": {}})), "config-apply"), minimal);
+    assert_eq!(params(&node(&json!({"fullNode": {"snapshot": {"s3": {"targetHeight": 5}}}})), "config-apply"), minimal);
 
-    let mut snapshots = node(json!({"fullNode": {"snapshotGeneration": {"tendermint": {"keepRecent": 5}}}}));
+    let mut snapshots = node(&json!({"fullNode": {"snapshotGeneration": {"tendermint": {"keepRecent": 5}}}}));
     snapshots.status = Some(serde_json::from_value(json!({"externalAddress": "lb.example:26656"})).unwrap());
     let mut expected = json!({"mode": "full", "overrides": {
         "chain.min_retain_blocks": "50000", "logging.level": "info", "network.p2p.external_address": "lb.example:26656",
@@ -111,6 +56,7 @@ fn config_intents() {
 
     snapshots.spec.overrides = [
         ("evm.http_port", "1"),
+        // B20: the reference overrules the user here.
         ("logging.level", "debug"),
         ("storage.pruning_keep_recent", "7"),
         ("network.p2p.external_address", "u:1"),
@@ -118,9 +64,40 @@ fn config_intents() {
     .map(|(key, value)| (key.to_owned(), value.to_owned()))
     .into();
     expected["overrides"]["evm.http_port"] = json!("1");
+    expected["overrides"]["logging.level"] = json!("debug");
     expected["overrides"]["storage.pruning_keep_recent"] = json!("7");
     expected["overrides"]["network.p2p.external_address"] = json!("u:1");
     assert_eq!(params(&snapshots, "config-apply"), expected);
+}
+
+#[test]
+fn config_intents_of_the_other_modes() {
+    let peers = json!([{"static": {"addresses": ["a@b:1"]}}]);
+    let ceremony = json!({"chainId": "c", "stakingAmount": "1usei", "accountBalance": "2usei", "index": 0});
+    for (spec, expected) in [
+        (json!({"archive": {}}), json!({"mode": "archive", "overrides": {"logging.level": "info"}})),
+        (
+            json!({"archive": {"snapshotGeneration": {"tendermint": {"keepRecent": 5}}}}),
+            json!({"mode": "archive", "overrides": {
+                "logging.level": "info", "storage.snapshot_interval": "2000", "storage.snapshot_keep_recent": "5",
+            }}),
+        ),
+        (
+            json!({"replayer": {"snapshot": {"s3": {"targetHeight": 5}}}, "peers": peers}),
+            json!({"mode": "full", "overrides": {
+                "logging.level": "info", "storage.state_commit.async_commit_buffer": "100",
+                "storage.state_commit.memiavl.snapshot_keep_recent": "2",
+                "storage.state_commit.memiavl.snapshot_min_time_interval": "3600",
+            }}),
+        ),
+        (json!({"validator": {}}), json!({"mode": "validator", "overrides": {"logging.level": "info"}})),
+        (
+            json!({"validator": {"genesisCeremony": ceremony}}),
+            json!({"mode": "validator", "overrides": {"logging.level": "info"}}),
+        ),
+    ] {
+        assert_eq!(params(&node(&spec), "config-apply"), expected, "{spec}");
+    }
 }
 
 #[test]
@@ -148,30 +125,21 @@ fn params_as_they_are_posted() {
             Some(json!({"useLocalSnapshot": true, "trustPeriod": "1h", "backfillBlocks": 3})),
         ),
         ("configure-state-sync", json!({"UseLocalSnapshot": false, "TrustPeriod": "", "BackfillBlocks": 0}), None),
+        (
+            "generate-identity",
+            json!({"ChainID": "c", "Moniker": "val-0"}),
+            Some(json!({"chainId": "c", "moniker": "val-0"})),
+        ),
+        (
+            "generate-gentx",
+            json!({"ChainID": "c", "StakingAmount": "1usei", "AccountBalance": "2usei", "GenesisParams": ""}),
+            Some(json!({"chainId": "c", "stakingAmount": "1usei", "accountBalance": "2usei"})),
+        ),
+        ("upload-genesis-artifacts", json!({"NodeName": "val-0"}), Some(json!({"nodeName": "val-0"}))),
+        ("set-genesis-peers", json!({}), None),
         ("mark-ready", Value::Null, None),
     ] {
         assert_eq!(posted(kind, stored.clone()), expected, "{kind} {stored}");
-    }
-}
-
-/// E12, E13: what is stored is read back, in any letter case of the keys.
-#[test]
-fn every_task_of_a_plan_round_trips() {
-    let node = node(json!({
-        "fullNode": {"snapshot": {"s3": {"targetHeight": 9}}, "snapshotGeneration": {"tendermint": {"keepRecent": 3, "publish": {}}}},
-        "peers": [{"static": {"addresses": ["a@b:1"]}}, {"label": {"selector": {"a": "b"}}}],
-    }));
-    for task in tasks(&node) {
-        let kind = task["type"].as_str().unwrap();
-        let decoded: Task = codec::decode(kind, &task["params"]).unwrap();
-        assert_eq!(codec::stored_params(&decoded), task["params"], "{kind}");
-        let shouted: serde_json::Map<String, Value> = task["params"]
-            .as_object()
-            .unwrap()
-            .iter()
-            .map(|(key, value)| (key.to_uppercase(), value.clone()))
-            .collect();
-        assert_eq!(codec::decode(kind, &Value::Object(shouted)).unwrap(), decoded, "{kind} in capitals");
     }
 }
 

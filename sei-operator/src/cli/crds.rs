@@ -15,12 +15,17 @@ pub(super) struct Args {
     /// How to print them
     #[arg(short = 'o', long, value_enum, default_value_t = Structured::Yaml)]
     output: Structured,
+
+    /// Print the schema of SeiNode alone, as editors take it
+    #[arg(long)]
+    schema: bool,
 }
 
 const EXAMPLES: &str = "\
 Examples:
   sei-operator crds | kubectl apply --server-side -f -     Install, or bring up to date
   sei-operator crds | kubectl diff --server-side -f -      What that would change
+  sei-operator crds --schema > seinode.schema.json         For yaml-language-server: `# yaml-language-server: $schema=…`
 
 With -o json the definitions are the items of one List.";
 
@@ -30,6 +35,12 @@ With -o json the definitions are the items of one List.";
 /// When the output cannot be written.
 pub(super) fn run(args: &Args) -> io::Result<Exit> {
     let definitions = [crd::seinode()].iter().map(crd::manifest).collect::<Result<Vec<_>, _>>()?;
+    if args.schema {
+        let definition = definitions.first().cloned().unwrap_or_default();
+        let schema = definition.pointer("/spec/versions/0/schema/openAPIV3Schema");
+        output::data(&output::json(&schema)?)?;
+        return Ok(Exit::Done);
+    }
     output::data(&match args.output {
         Structured::Yaml => output::yaml(&definitions)?,
         Structured::Json => output::json(&json!({ "apiVersion": "v1", "kind": "List", "items": definitions }))?,

@@ -2,14 +2,17 @@
 //!
 //! To add a command, add a variant to [`Command`] and an arm to [`dispatch`].
 
+mod completions;
 mod crds;
 mod explain;
+mod lint;
+mod man;
 mod plan;
 mod platform;
+mod reference;
 mod render;
 mod run;
 mod simulate;
-mod table;
 
 use std::io;
 use std::path::PathBuf;
@@ -22,12 +25,15 @@ use crate::input::diagnostics::{Diagnostic, Severity};
 use crate::output::{self, Paint};
 use crate::run::RunArgs;
 
+/// Name of the program.
+const PROGRAM: &str = "sei-operator";
+
 /// Runs Sei blockchain nodes on Kubernetes.
 ///
 /// Nodes are described by objects of the kind SeiNode. Without a cluster this program shows what would be done for them;
 /// inside one it does it.
 #[derive(Debug, Parser)]
-#[command(name = "sei-operator", version, propagate_version = true, max_term_width = 100, after_help = EXAMPLES)]
+#[command(name = PROGRAM, version, propagate_version = true, max_term_width = 100, after_help = EXAMPLES)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -36,11 +42,14 @@ struct Cli {
 const EXAMPLES: &str = "\
 Examples:
   sei-operator plan -f nodes/                   What would happen, and why
+  sei-operator plan --from main/ --to nodes/    What an edit does to nodes that run
+  sei-operator lint -f nodes/                   Fields without effect, and traps
   sei-operator render -f node.yaml              The Kubernetes objects of a node
   sei-operator simulate -f node.yaml            Watch it come up, without a cluster
   sei-operator crds | kubectl apply --server-side -f -
   sei-operator run --platform prod.env          The operator itself, in a cluster
-  sei-operator explain SEI0010                  What a diagnostic means
+  sei-operator explain SEI0010                  What a word of this program means
+  sei-operator man plan | man -l -              The manual of a command
 
 Data goes to stdout, everything else to stderr. Set NO_COLOR to switch colours off.";
 
@@ -48,21 +57,27 @@ Data goes to stdout, everything else to stderr. Set NO_COLOR to switch colours o
 #[derive(Debug, Subcommand)]
 enum Command {
     Plan(plan::Args),
+    Lint(lint::Args),
     Render(render::Args),
     Simulate(simulate::Args),
     Crds(crds::Args),
     Run(RunArgs),
     Explain(explain::Args),
+    Completions(completions::Args),
+    Man(man::Args),
 }
 
 fn dispatch(command: Command) -> io::Result<Exit> {
     match command {
         Command::Plan(args) => plan::run(&args),
+        Command::Lint(args) => lint::run(&args),
         Command::Render(args) => render::run(&args),
         Command::Simulate(args) => simulate::run(&args),
         Command::Crds(args) => crds::run(&args),
         Command::Run(args) => run::run(args),
         Command::Explain(args) => explain::run(&args),
+        Command::Completions(args) => completions::run(&args),
+        Command::Man(args) => man::run(&args),
     }
 }
 

@@ -67,14 +67,13 @@ pub(super) fn run(args: &Args) -> io::Result<Exit> {
     let mut results = Vec::new();
     for document in &input.documents {
         problems.extend(document.problems.clone());
-        let objects = match document.node.as_ref().map(|node| render_node(node, &platform)) {
-            Some(Ok(objects)) => objects,
-            Some(Err(refused)) => {
-                problems.extend(refused.iter().map(|p| document.problem(p.code, &p.field, &p.message)));
-                Vec::new()
-            }
-            None => Vec::new(),
+        let rendered = document.node.as_ref().map(|node| render_node(node, &platform));
+        let (objects, refused) = match rendered {
+            Some(Ok(objects)) if document.rules.is_empty() => (objects, Vec::new()),
+            Some(Ok(_)) | None => (Vec::new(), Vec::new()),
+            Some(Err(refused)) => (Vec::new(), refused),
         };
+        problems.extend(document.judged(&refused, &document.rules));
         let (kind, namespace, name) = (document.kind.clone(), document.namespace.clone(), document.name.clone());
         results.push(Rendered { kind, namespace, name, objects });
     }

@@ -9,7 +9,7 @@ use sei_planner::names::NodeKey;
 use sei_tasks::sim::{Driver, Moment, NotConverged, Options, SeiOperator, Sim, What};
 
 use super::{Exit, Given, platform, report};
-use crate::input::Input;
+use crate::input::{Document, Input};
 use crate::output::{self, Paint};
 
 /// Virtual hours after which a node that is not there never will be.
@@ -63,11 +63,13 @@ fn long_help() -> String {
 pub(super) fn run(args: &Args) -> io::Result<Exit> {
     let Some(platform) = platform::load(args.given.platform.as_deref()) else { return Ok(Exit::Error) };
     let input = Input::read(&args.given.files);
-    let problems: Vec<_> = input.documents.iter().flat_map(|document| document.problems.clone()).collect();
+    let refused = |document: &Document| [document.problems.as_slice(), &document.rules].concat();
+    let problems: Vec<_> = input.documents.iter().flat_map(refused).collect();
     report(&input, &problems);
 
     let sim = Sim::new(Options { seed: args.seed, ..Options::default() }.realistic());
-    let nodes: Vec<&SeiNode> = input.documents.iter().filter_map(|document| document.node.as_deref()).collect();
+    let accepted = input.documents.iter().filter(|document| document.rules.is_empty());
+    let nodes: Vec<&SeiNode> = accepted.filter_map(|document| document.node.as_deref()).collect();
     let mut admitted = BTreeSet::new();
     for node in &nodes {
         match admit(&sim, node) {

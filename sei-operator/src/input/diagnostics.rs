@@ -1,6 +1,7 @@
 //! What is wrong with an input, where, and what to write instead: the table of codes, and how a diagnostic reads.
 //!
-//! Codes below SEI0100 are given here; those from SEI0100 on come from the planner, which knows what a spec means.
+//! Codes below SEI0100 are given here, and those from SEI0300 on by `lint`; those between come from the planner, which knows
+//! what a spec means.
 
 use std::fmt;
 
@@ -25,16 +26,16 @@ const fn row(id: &'static str, title: &'static str, remedy: &'static str) -> Cod
 
 /// Declares the codes that are given here as constants, and a table of them.
 macro_rules! codes {
-    ($($name:ident = $id:literal, $title:literal, $remedy:literal;)*) => {
+    ($table:ident: $($name:ident = $id:literal, $title:literal, $remedy:literal;)*) => {
         $(
             #[doc = $title]
             pub(crate) const $name: Code = row($id, $title, $remedy);
         )*
-        const OWN: &[Code] = &[$($name),*];
+        const $table: &[Code] = &[$($name),*];
     };
 }
 
-codes! {
+codes! { OWN:
     UNREADABLE = "SEI0001", "cannot be read",
         "A file that was named does not exist, may not be read, or is not UTF-8 text. Check the path and its permissions.";
     YAML_SYNTAX = "SEI0002", "not YAML",
@@ -65,6 +66,20 @@ codes! {
         "The object passed the schema and still cannot be read. Please report it with the document.";
     PLATFORM_SETTING = "SEI0015", "platform setting",
         "A setting of the platform is missing or wrong. Settings come from --platform FILE, or from the environment; `sei-operator plan --help` lists them.";
+    STATUS_OF_NOBODY = "SEI0016", "status of no planned node",
+        "A file of --status holds a node that is not among the planned ones, so its status is not used. Statuses are matched by namespace and name; an object without a namespace is in `default`.";
+    SECRET_SKIPPED = "SEI0017", "not a Secret",
+        "A file of --secret holds an object that is no v1 Secret. ExternalSecrets, SealedSecrets and the like hold no usable data: name the Secret that is made of them.";
+    SECRET_UNUSABLE = "SEI0018", "unusable Secret",
+        "A Secret cannot be read: values of `data` are base64, values of `stringData` are texts, and it needs a name. Lines of Secrets are never shown.";
+    SECRET_OF_NOBODY = "SEI0019", "Secret of no planned node",
+        "No planned node names this Secret. Secrets are matched by namespace and name, and a node uses those of its own namespace.";
+    REFUSED_BY_RULE = "SEI0020", "refused by a rule",
+        "The API server refuses the object, or this change of it, by a rule of the CustomResourceDefinition; the message is the rule's own. Some fields never change once they are set: make a new node instead.";
+    SECRET_WILL_NOT_DO = "SEI0021", "Secret will not do",
+        "A Secret that the node names is there and fails a check that the operator makes before a pod mounts it, so a plan would stop at that check. The message names the rule that is broken and never what the Secret holds. A certificate is judged at the time of the run.";
+    EMPTY = "SEI0022", "nothing to read",
+        "Nothing that was named holds an object, not even one of another kind. Check the path, and the program that writes the manifests. An empty list, as `kubectl get` prints one, is fine.";
 }
 
 /// The codes of the planner. A test finds those that are missing here.
@@ -72,12 +87,12 @@ codes! {
 const PLANNER: &[Code] = &[
     row("SEI0101", "not exactly one mode",
         "A SeiNode is a full node, an archive, a replayer or a validator: exactly one of spec.fullNode, spec.archive, spec.replayer and spec.validator is set. {} counts as set, null does not."),
-    row("SEI0102", "mode not available yet",
-        "This version runs full nodes only. The object is valid; another version plans it."),
+    row("SEI0102", "not run yet: genesis ceremony",
+        "This version plans and renders the founding of a chain, and does not run it yet. The object is valid; another version runs it."),
     row("SEI0103", "bootstrap without a height",
         "bootstrapImage starts a Job that syncs up to snapshot.s3.targetHeight, so it needs a height greater than zero."),
-    row("SEI0104", "bootstrap not available yet",
-        "This version does not run bootstrap Jobs. Leave bootstrapImage out to restore the snapshot directly."),
+    row("SEI0104", "not run yet: bootstrap",
+        "This version plans and renders bootstrap Jobs, and does not run them yet. Leave bootstrapImage out to restore the snapshot directly."),
     row("SEI0105", "no usable first state",
         "A snapshot comes either from S3, with a height of at least 1, or from state sync: exactly one of the two. Leave snapshot out to sync from genesis."),
     row("SEI0106", "empty snapshotGeneration",
@@ -88,8 +103,8 @@ const PLANNER: &[Code] = &[
         "spec.image names the image of seid."),
     row("SEI0109", "no chain",
         "spec.chainId names the chain to follow, for example pacific-1."),
-    row("SEI0110", "TLS not available yet",
-        "This version does not put a TLS proxy in front of the sidecar. Leave spec.sidecar.tls out."),
+    row("SEI0110", "not run yet: TLS",
+        "This version plans and renders the TLS proxy in front of the sidecar, and does not run it yet. Leave spec.sidecar.tls out."),
     row("SEI0111", "issuer not allowed",
         "Issuers are trusted by the platform, not by the author of a node: the platform team lists them in SEI_TLS_ALLOWED_ISSUERS."),
     row("SEI0112", "not exactly one TLS source",
@@ -98,11 +113,60 @@ const PLANNER: &[Code] = &[
         "The keys of spec.overrides are dotted keys of sei-config. An unknown one would fail on the node, after the pod was made."),
     row("SEI0114", "not a port",
         "A port is a number from 1 to 65535."),
+    row("SEI0115", "replayer without S3",
+        "A replayer starts from a snapshot in the platform's bucket: write spec.replayer.snapshot.s3."),
+    row("SEI0116", "replayer without peers",
+        "A replayer fetches the blocks it replays from peers: write at least one entry in spec.peers."),
+    row("SEI0117", "empty resultExport",
+        "resultExport without a member asks for nothing. Leave it out."),
+    row("SEI0118", "two sources of a consensus key",
+        "A founder of a chain makes its own keys in the ceremony, so it cannot bring one along: keep signingKey or genesisCeremony."),
+    row("SEI0119", "incomplete keys",
+        "signingKey and nodeKey go together, and each names a Secret. A keyring names its Secret and the Secret and data key of its passphrase."),
+    row("SEI0120", "one Secret for two purposes",
+        "Consensus key, node key, keyring and passphrase are mounted into different containers, so each has a Secret of its own."),
+    row("SEI0121", "incomplete ceremony",
+        "A genesis ceremony needs a chain, a stake and a first balance."),
+    row("SEI0122", "platform without a TLS proxy",
+        "The node asks for TLS in front of its sidecar, and the platform names no image of the proxy: set SEI_KUBE_RBAC_PROXY_IMAGE."),
+    row("SEI0123", "no name for a node",
+        "The name of a node becomes that of a Service and of a StatefulSet, whose pods carry it in a label with 11 more characters: at most 52 of a-z, 0-9 and -, from a letter to a letter or digit."),
+    row("SEI0124", "no label",
+        "Labels of the pod, and the chain, which becomes the label sei.io/chain, must have the form of Kubernetes labels: values of at most 63 letters, digits, '-', '_' and '.', from a letter or digit to a letter or digit. An API server would refuse every object of the node."),
+    row("SEI0125", "not run yet: validator keys",
+        "This version plans and renders validators that bring their keys along, and does not run them yet. The object is valid; another version runs it."),
 ];
+
+codes! { LINT:
+    ENTRYPOINT_IGNORED = "SEI0301", "deprecated and ignored",
+        "spec.entrypoint is kept so that old manifests are accepted. The operator owns the command line of seid; settings belong into spec.overrides.";
+    RESULT_EXPORT_UNUSED = "SEI0302", "without effect",
+        "spec.replayer.resultExport is checked by the API server, and nothing acts on it. Remove it, so that nobody relies on exports that do not happen.";
+    OVERRIDE_WINS = "SEI0303", "said twice",
+        "An override replaces the value that another field of the spec asks for. Say it in one place, so that the next reader finds it.";
+    RETAIN_WITHOUT_EFFECT = "SEI0304", "without effect on an imported claim",
+        "An imported claim belongs to somebody else and is never deleted, whatever spec.dataVolume.retainOnDelete says.";
+    MUTABLE_IMAGE = "SEI0305", "mutable image",
+        "An image without a tag, or with the tag latest, is whatever stands there when a pod starts: a restart becomes an upgrade that no plan shows, and validators of one chain may run different programs. Name a version, or better a digest.";
+    LABEL_OVERRULED = "SEI0306", "overruled label",
+        "The labels sei.io/node, sei.io/chain and sei.io/role select pods and are set by the operator. Use a label of your own.";
+    SNAPSHOT_WITHOUT_PEERS = "SEI0307", "snapshot without peers",
+        "State sync, also from a snapshot of S3, asks peers for a block to trust. Without spec.peers the task configure-state-sync fails until its retries are used up.";
+    OWN_PEER = "SEI0308", "own peer",
+        "The node is listed among its own peers. It is no use as one, and where it is the only one the node never finds another.";
+    MALFORMED_PEER = "SEI0309", "no peer",
+        "A static peer is nodeId@host:port: the id is the lower-case hexadecimal address of the node key, 40 digits, as `seid tendermint show-node-id` prints it.";
+    NOT_FOLLOWED = "SEI0310", "not followed yet",
+        "The node runs with another value than its spec asks for, and this version does not configure a running node anew. `sei-operator plan --from OLD --to NEW` tells of every edit what becomes of it.";
+    CEREMONY_SNAPSHOT = "SEI0311", "ignored snapshot",
+        "A founder of a chain starts from the genesis that the ceremony makes, so there is no state to restore. Remove spec.validator.snapshot.";
+    CEREMONY_CHAIN = "SEI0312", "two chains",
+        "The ceremony founds another chain than the one the node follows. Write the same chain in spec.chainId and spec.validator.genesisCeremony.chainId.";
+}
 
 /// Every code, in order.
 pub(crate) fn codes() -> impl Iterator<Item = &'static Code> {
-    OWN.iter().chain(PLANNER)
+    OWN.iter().chain(PLANNER).chain(LINT)
 }
 
 /// How bad it is.
@@ -146,7 +210,8 @@ pub(crate) struct Diagnostic {
 impl Diagnostic {
     /// Field and message as one sentence.
     pub(crate) fn sentence(&self) -> String {
-        const VERBS: [&str; 5] = ["is ", "names ", "has ", "lacks ", "stands "];
+        const VERBS: [&str; 9] =
+            ["is ", "names ", "has ", "lacks ", "stands ", "needs ", "replaces ", "selects ", "differs "];
         if self.field.is_empty() {
             return self.message.clone();
         }
@@ -208,6 +273,8 @@ fn title(id: &str) -> &'static str {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::expect_used, reason = "tests")]
+
     use super::codes;
 
     #[test]
@@ -215,12 +282,31 @@ mod tests {
         assert!(codes().is_sorted_by(|a, b| a.id < b.id));
     }
 
+    /// Every Rust file below a directory of the workspace.
+    fn sources(directory: &str) -> String {
+        let path = format!("{}/../{directory}", env!("CARGO_MANIFEST_DIR"));
+        let mut text = String::new();
+        for entry in std::fs::read_dir(path).expect("a directory") {
+            let entry = entry.expect("an entry");
+            let name = entry.file_name().into_string().expect("UTF-8");
+            if entry.path().is_dir() {
+                text += &sources(&format!("{directory}/{name}"));
+            } else if name.ends_with(".rs") {
+                text += &std::fs::read_to_string(entry.path()).expect("a source file");
+            }
+        }
+        text
+    }
+
     #[test]
     fn every_code_of_the_planner_is_explained() {
-        let planner = include_str!("../../../sei-planner/src/node/validate.rs");
-        for (at, _) in planner.match_indices("\"SEI0") {
-            let id: String = planner.chars().skip(at + 1).take(7).collect();
+        let text = sources("sei-planner/src") + &sources("sei-tasks/src");
+        let mut found = 0;
+        for (at, _) in text.match_indices("\"SEI0") {
+            let id = &text[at + 1..at + 8];
             assert!(codes().any(|code| code.id == id), "{id} has no row in the table of codes");
+            found += 1;
         }
+        assert!(found > 20, "codes are found");
     }
 }

@@ -1,21 +1,25 @@
 //! From the text of a file to documents: split, skip what is empty, expand lists, and tell our kinds from others.
 
 use std::collections::BTreeMap;
+use std::panic::resume_unwind;
 use std::sync::LazyLock;
+use std::thread;
 
 use sei_planner::api::{self, SeiNode};
+use sei_planner::node::Problem;
 use sei_planner::words::did_you_mean;
+use sei_tasks::admission::{Admission, Violation};
 use serde_json::Value as Json;
 
 use super::diagnostics::{
-    Code, DUPLICATE_KEY, Diagnostic, FOREIGN_KIND, MISSING, NOT_AN_OBJECT, SAME_OBJECT, Severity, UNDECODABLE,
-    UNSUPPORTED_KIND, WRONG_API_VERSION, WRONG_TYPE, YAML_SYNTAX,
+    Code, DUPLICATE_KEY, Diagnostic, FOREIGN_KIND, MISSING, NOT_AN_OBJECT, REFUSED_BY_RULE, SAME_OBJECT, Severity,
+    UNDECODABLE, UNSUPPORTED_KIND, WRONG_API_VERSION, WRONG_TYPE, YAML_SYNTAX,
 };
 use super::schema;
 use super::yaml::{self, Fault, Node, Span, Value};
 
 /// Namespace of an object that names none, as kubectl has it.
-const DEFAULT_NAMESPACE: &str = "default";
+pub(super) const DEFAULT_NAMESPACE: &str = "default";
 
 /// One object of ours, or a document that might be one.
 #[derive(Clone, Debug)]
@@ -30,6 +34,8 @@ pub(crate) struct Document {
     pub(crate) node: Option<Box<SeiNode>>,
     /// Everything that is wrong with it.
     pub(crate) problems: Vec<Diagnostic>,
+    /// Rules of the schema that refuse it as a new object.
+    pub(crate) rules: Vec<Diagnostic>,
     /// Name of its file.
     pub(crate) file: String,
     /// The document with its places.
@@ -46,6 +52,7 @@ impl Document {
             namespace: empty(),
             name: empty(),
             node: None,
+            rules: Vec::new(),
             file: problem.file.clone(),
             problems: vec![problem],
             tree,
@@ -65,6 +72,40 @@ impl Document {
     }
 }
 
+impl Document {
+    /// What rules of the API server say against this document.
+    pub(crate) fn refused_by_rules(&self, violations: &[Violation]) -> Vec<Diagnostic> {
+        rules_of(violations)
+            .map(|violation| self.problem(REFUSED_BY_RULE.id, &violation.path, &violation.message))
+            .collect()
+    }
+
+    /// Everything against a document that the planner looked at: the planner's words, and those of rules about other fields.
+    pub(crate) fn judged(&self, planner: &[Problem], rules: &[Diagnostic]) -> Vec<Diagnostic> {
+        let said = planner.iter().map(|p| self.problem(p.code, &p.field, &p.message));
+        let rules = rules.iter().filter(|rule| planner.iter().all(|p| p.field != rule.field));
+        said.chain(rules.cloned()).collect()
+    }
+}
+
+/// Rules that refuse; one that cannot be evaluated, because another is broken, only where it stands alone.
+pub(crate) fn rules_of(violations: &[Violation]) -> impl Iterator<Item = &Violation> {
+    let refused = |violation: &&Violation| violation.rule.is_some() && !violation.message.starts_with(NOT_EVALUATED);
+    let any = violations.iter().any(|violation| refused(&violation));
+    violations.iter().filter(move |violation| if any { refused(violation) } else { violation.rule.is_some() })
+}
+
+/// How the message of a rule begins that could not be evaluated.
+const NOT_EVALUATED: &str = "rule evaluation error";
+
+/// Whether a document was not read from a cluster: what is stored there passed the rules of its time.
+fn is_new(object: &Json) -> bool {
+    object.get("status").is_none() && object.pointer("/metadata/uid").is_none()
+}
+
+/// What the API server accepts.
+pub(crate) static ADMISSION: LazyLock<Admission> = LazyLock::new(|| Admission::of_schema(STORED.clone()));
+
 /// Reads the documents of files one by one.
 #[derive(Debug, Default)]
 pub(crate) struct Reader {
@@ -73,21 +114,41 @@ pub(crate) struct Reader {
     /// Warnings and notes.
     pub(crate) remarks: Vec<Diagnostic>,
     first_places: BTreeMap<(String, String, String), String>,
+    saw_list: bool,
 }
 
 impl Reader {
+    /// Whether nothing was found that is an object, a list of none, or meant to be one.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.documents.is_empty() && self.remarks.is_empty() && !self.saw_list
+    }
+
     /// Reads every document of a file.
     pub(crate) fn file(&mut self, file: &str, text: &str) {
-        for (first_line, chunk) in chunks(text) {
-            match yaml::parse(chunk, first_line) {
-                Ok(nodes) => nodes.into_iter().for_each(|node| self.object(file, text, node)),
-                Err(fault) => self.documents.push(Document::broken(syntax_error(file, first_line, fault))),
+        let parts = in_parallel(&chunks(text), |(first_line, chunk)| Self::part(file, text, *first_line, chunk));
+        for part in parts {
+            self.saw_list |= part.saw_list;
+            self.remarks.extend(part.remarks);
+            for document in part.documents {
+                self.warn_of_same_object(&document);
+                self.documents.push(document);
             }
         }
     }
 
+    /// What stands in one part of a file, looked at for itself.
+    fn part(file: &str, text: &str, first_line: usize, chunk: &str) -> Self {
+        let mut part = Self::default();
+        match yaml::parse(chunk, first_line) {
+            Ok(nodes) => nodes.into_iter().for_each(|node| part.object(file, text, node)),
+            Err(fault) => part.documents.push(Document::broken(syntax_error(file, first_line, fault))),
+        }
+        part
+    }
+
     fn object(&mut self, file: &str, text_of_file: &str, node: Node) {
         if is_list(&node) {
+            self.saw_list = true;
             let items = node.entry("items").map(|entry| entry.node.elements()).unwrap_or_default();
             return items.iter().for_each(|item| self.object(file, text_of_file, item.clone()));
         }
@@ -97,6 +158,7 @@ impl Reader {
             name: metadata(&node, "name").unwrap_or_default().to_owned(),
             node: None,
             problems: Vec::new(),
+            rules: Vec::new(),
             file: file.to_owned(),
             tree: node,
         };
@@ -110,7 +172,6 @@ impl Reader {
         if !document.problems.is_empty() {
             document.node = None;
         }
-        self.warn_of_same_object(&document);
         self.documents.push(document);
     }
 
@@ -134,6 +195,9 @@ impl Reader {
         }
         if !document.problems.is_empty() {
             return;
+        }
+        if is_new(&stored) {
+            document.rules = document.refused_by_rules(&ADMISSION.create(&stored));
         }
         if let Some(metadata) = stored.get_mut("metadata").and_then(Json::as_object_mut) {
             metadata.insert("namespace".to_owned(), document.namespace.as_str().into());
@@ -212,10 +276,15 @@ fn no_text(document: &Document, field: &str) -> Option<Diagnostic> {
     Some(document.problem(code.id, field, &format!("{state}: write {field}: {example}")))
 }
 
+/// The schema of a SeiNode as the API server has it. Making it from the types takes longer than all the rest of a plan, so it
+/// is read from the file that `crds --schema` writes; a test compares the two.
+static STORED: LazyLock<Json> = LazyLock::new(|| {
+    serde_json::from_str(include_str!("../../../docs/schema/seinode.schema.json")).unwrap_or_default()
+});
+
 /// The schema of a SeiNode, with that of its metadata.
 static SCHEMA: LazyLock<Json> = LazyLock::new(|| {
-    let crd = serde_json::to_value(api::crd::seinode()).unwrap_or_default();
-    let mut schema = crd.pointer("/spec/versions/0/schema/openAPIV3Schema").cloned().unwrap_or_default();
+    let mut schema = STORED.clone();
     if let Some(root) = schema.as_object_mut() {
         // The API server stores a SeiNode without these; there is nothing to plan for it.
         root.insert("required".to_owned(), serde_json::json!(["metadata", "spec"]));
@@ -264,9 +333,28 @@ fn duplicate_key(file: &str, fault: &Fault) -> Diagnostic {
     }
 }
 
+/// `work` done for each item, on as many processors as there are where that is worth it. The answers keep their order.
+fn in_parallel<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<R> {
+    /// Fewer items are done before a thread has started.
+    const SHARE_MIN: usize = 64;
+    let processors = thread::available_parallelism().map_or(1, usize::from);
+    let threads = processors.min(items.len() / SHARE_MIN);
+    if threads < 2 {
+        return items.iter().map(work).collect();
+    }
+    let work = &work;
+    thread::scope(|scope| {
+        let shares = items.chunks(items.len().div_ceil(threads));
+        let running: Vec<_> =
+            shares.map(|share| scope.spawn(move || share.iter().map(work).collect::<Vec<_>>())).collect();
+        let done = running.into_iter().map(|thread| thread.join().unwrap_or_else(|panic| resume_unwind(panic)));
+        done.flatten().collect()
+    })
+}
+
 /// The parts of a text between document markers (`---`), each with the number of its first line, so that one bad
 /// document does not hide the others. YAML allows no other meaning for `---` at the start of a line.
-fn chunks(text: &str) -> Vec<(usize, &str)> {
+pub(super) fn chunks(text: &str) -> Vec<(usize, &str)> {
     let mut chunks = Vec::new();
     let (mut start, mut start_line, mut at) = (0, 1, 0);
     for (line, content) in (1..).zip(text.split_inclusive('\n')) {
@@ -334,6 +422,19 @@ mod tests {
                 _ => {}
             }
         }
+    }
+
+    #[test]
+    fn the_kept_schema_is_that_of_the_types() {
+        let made = api::crd::manifest(&api::crd::seinode()).unwrap_or_default();
+        let made = made.pointer("/spec/versions/0/schema/openAPIV3Schema");
+        assert_eq!(Some(&*STORED), made, "`just generate` writes docs/schema/seinode.schema.json");
+    }
+
+    #[test]
+    fn answers_keep_their_order() {
+        let items: Vec<usize> = (0..1000).collect();
+        assert_eq!(in_parallel(&items, |n| n * 2), items.iter().map(|n| n * 2).collect::<Vec<_>>());
     }
 
     #[test]

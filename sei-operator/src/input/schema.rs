@@ -1,7 +1,10 @@
 //! Checks a document against a structural schema as the API server does, and says where it fails.
 //!
 //! What comes out is what the API server would store: unknown fields and explicit nulls dropped, defaults filled in.
-//! Rules in CEL are not evaluated here; those that decide anything are checked by the planner.
+//! Rules in CEL are not evaluated here, but by `sei_tasks::admission`.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
 
 use regex::Regex;
 use sei_planner::words::did_you_mean;
@@ -170,7 +173,7 @@ impl Walk<'_> {
         let shown = quoted(text);
         if let Some(pattern) = schema.get("pattern").and_then(Json::as_str) {
             // A pattern that this crate cannot read is left to the API server; a test proves that there is none.
-            if Regex::new(pattern).is_ok_and(|regex| !regex.is_match(text)) {
+            if !matches(pattern, text) {
                 self.error(OUT_OF_BOUNDS, path, at, format!("is {shown}: write {}", form_of(pattern)));
             }
         }
@@ -348,6 +351,19 @@ pub(crate) fn metadata_schema() -> Json {
             "ownerReferences": anything(), "managedFields": anything(), "selfLink": text(),
             "creationTimestamp": time(), "deletionTimestamp": time(), "deletionGracePeriodSeconds": { "type": "integer" },
         }
+    })
+}
+
+/// Whether a text has the form of a pattern. Patterns are few and fixed, and compiling one costs far more than asking it.
+fn matches(pattern: &str, text: &str) -> bool {
+    thread_local! {
+        static COMPILED: RefCell<BTreeMap<String, Option<Regex>>> = const { RefCell::new(BTreeMap::new()) };
+    }
+    COMPILED.with_borrow_mut(|compiled| {
+        if !compiled.contains_key(pattern) {
+            compiled.insert(pattern.to_owned(), Regex::new(pattern).ok());
+        }
+        compiled.get(pattern).and_then(Option::as_ref).is_none_or(|regex| regex.is_match(text))
     })
 }
 

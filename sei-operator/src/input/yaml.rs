@@ -208,6 +208,13 @@ impl Node {
         at
     }
 
+    /// Where the last of these keys, each in the mapping of the one before, stands.
+    pub(crate) fn key_of(&self, keys: &[&str]) -> Span {
+        let Some((first, rest)) = keys.split_first() else { return self.at };
+        let Some(entry) = self.entry(first) else { return self.at };
+        if rest.is_empty() { entry.key_at } else { entry.node.key_of(rest) }
+    }
+
     /// The value as JSON.
     pub(crate) fn plain(&self) -> serde_json::Value {
         match &self.value {

@@ -11,6 +11,7 @@ mod mid_update;
 mod modes;
 mod operator_process;
 mod specs;
+mod verdicts;
 
 use crate::support::runner::Trial;
 
@@ -22,6 +23,8 @@ pub(crate) fn all() -> Vec<Trial> {
         Trial::new("harness_sidecar_is_there_only_with_its_pod", harness::sidecar_follows_pod),
         Trial::new("harness_sidecar_answers_as_documented", harness::sidecar_answers),
         Trial::new("crd_rules", admission::crd_rules),
+        Trial::new("verdicts_of_both_definitions_are_those_worked_out_in_process", verdicts::replayed),
+        Trial::new("verdicts_forgive_what_was_stored_before", verdicts::forgiven),
         Trial::new("full_node_from_genesis", bring_up::from_genesis),
         Trial::new("full_node_from_state_sync", bring_up::from_state_sync),
         Trial::new("full_node_from_s3_snapshot", bring_up::from_s3),

@@ -1,9 +1,11 @@
 //! Reads what lies in the repository's `fixtures/`.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use kube::api::DynamicObject;
 use serde::Deserialize;
+use serde_json::Value;
 
 fn directory() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures")
@@ -50,6 +52,31 @@ pub(crate) fn crd_cases() -> Vec<CrdCase> {
     paths.iter().map(|path| CrdCase::read(path)).collect()
 }
 
+/// One generated object, or one object and what it is changed to, and what both definitions say.
+#[derive(Deserialize)]
+pub(crate) struct GeneratedCase {
+    pub(crate) name: String,
+    /// `{"spec": …}`; present when the case is about an update.
+    pub(crate) old: Option<Value>,
+    pub(crate) new: Value,
+    /// Step and path of everything that today's definition refuses.
+    pub(crate) theirs: BTreeSet<String>,
+    /// The same of ours.
+    pub(crate) ours: BTreeSet<String>,
+}
+
+/// The cases of `fixtures/crd/generated.jsonl`.
+pub(crate) fn generated_cases() -> Vec<GeneratedCase> {
+    let text = std::fs::read_to_string(directory().join("crd/generated.jsonl")).expect("the generated cases");
+    text.lines().map(|line| serde_json::from_str(line).expect("a case")).collect()
+}
+
+/// The definition of the controller before us.
+pub(crate) fn todays_definition() -> DynamicObject {
+    let text = std::fs::read_to_string(directory().join("compat/seinodes.go.yaml")).expect("the definition");
+    only_document(&text)
+}
+
 fn only_document(text: &str) -> DynamicObject {
     let mut documents = yaml_documents(text);
     assert_eq!(documents.len(), 1, "one document expected:\n{text}");
@@ -59,7 +86,7 @@ fn only_document(text: &str) -> DynamicObject {
 /// The Kubernetes objects in a stream of YAML documents; empty documents are skipped.
 pub(crate) fn yaml_documents(text: &str) -> Vec<DynamicObject> {
     let documents = serde_yaml::Deserializer::from_str(text);
-    let values = documents.map(|one| serde_json::Value::deserialize(one).unwrap_or_else(|e| panic!("{e}:\n{text}")));
+    let values = documents.map(|one| Value::deserialize(one).unwrap_or_else(|e| panic!("{e}:\n{text}")));
     let objects = values.filter(|value| !value.is_null());
     objects.map(|value| serde_json::from_value(value).expect("a Kubernetes object")).collect()
 }

@@ -173,18 +173,34 @@ async fn strip_finalizers(nodes: &Api<DynamicObject>, left: &[DynamicObject]) {
 }
 
 async fn install_crds(admin: Client) {
-    let definitions: Api<CustomResourceDefinition> = Api::all(admin);
-    let apply = PatchParams::apply("test").force();
     let printed = yaml_documents(&operator::print_crds());
     assert!(!printed.is_empty(), "sei-operator crds printed no CustomResourceDefinition");
     for definition in printed {
-        let name = definition.name_any();
-        definitions.patch(&name, &apply, &Patch::Apply(&definition)).await.expect("the CRD installs");
-        let deadline = Instant::now() + ESTABLISHED_DEADLINE;
-        while !is_established(&definitions.get(&name).await.expect("just applied")) {
-            assert!(Instant::now() < deadline, "the CRD {name} is not established");
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
+        install(&admin, &definition).await;
+    }
+}
+
+/// Installs one CustomResourceDefinition and waits until its kind is served.
+pub(crate) async fn install(admin: &Client, definition: &DynamicObject) {
+    let definitions: Api<CustomResourceDefinition> = Api::all(admin.clone());
+    let name = definition.name_any();
+    let apply = PatchParams::apply("test").force();
+    definitions.patch(&name, &apply, &Patch::Apply(definition)).await.expect("the CRD installs");
+    let deadline = Instant::now() + ESTABLISHED_DEADLINE;
+    while !is_established(&definitions.get(&name).await.expect("just applied")) {
+        assert!(Instant::now() < deadline, "the CRD {name} is not established");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+/// Removes a CustomResourceDefinition, and with it all objects of its kind; waits until it is gone.
+pub(crate) async fn uninstall(admin: &Client, name: &str) {
+    let definitions: Api<CustomResourceDefinition> = Api::all(admin.clone());
+    definitions.delete(name, &DeleteParams::default()).await.expect("it was installed");
+    let deadline = Instant::now() + CLEAN_UP_DEADLINE;
+    while definitions.get_opt(name).await.expect("the API server answers").is_some() {
+        assert!(Instant::now() < deadline, "the CRD {name} does not go");
+        tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }
 

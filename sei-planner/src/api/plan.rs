@@ -108,6 +108,19 @@ pub enum DriftKind {
     ProxyConfig,
 }
 
+impl DriftKind {
+    /// What differs or is missing, for a sentence about it.
+    #[must_use]
+    pub const fn subject(self) -> &'static str {
+        match self {
+            Self::Image => "spec.image",
+            Self::StatefulSet => "the StatefulSet",
+            Self::Service => "the Service",
+            Self::ProxyConfig => "the ConfigMap of the TLS proxy",
+        }
+    }
+}
+
 /// One task of a plan.
 #[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
 #[serde(rename_all = "camelCase")]

@@ -86,3 +86,85 @@ fn size(quantity: &Value) -> Option<i128> {
 fn written(quantity: &Value) -> &str {
     quantity.as_str().unwrap_or("0")
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn good() -> Value {
+        json!({
+            "spec": { "accessModes": ["ReadOnlyMany", "ReadWriteOnce"], "volumeName": "pv" },
+            "status": { "phase": "Bound", "capacity": { "storage": "1Ti" } },
+        })
+    }
+
+    /// The good claim with another value at a path.
+    fn with(path: &str, value: Value) -> Value {
+        let mut claim = good();
+        *claim.pointer_mut(path).unwrap() = value;
+        claim
+    }
+
+    fn verdict(claim: &Value) -> Verdict<String> {
+        imported_claim(Some(claim), "c", "ns", &"1024Gi".parse().unwrap())
+    }
+
+    #[test]
+    fn a_good_claim_names_its_volume() {
+        assert_eq!(verdict(&good()), Verdict::Good("pv".to_owned()));
+        assert_eq!(verdict(&with("/spec/accessModes", json!(["ReadWriteOncePod"]))), Verdict::Good("pv".to_owned()));
+    }
+
+    #[test]
+    fn what_time_may_mend_is_looked_at_again() {
+        let missing = Verdict::NotYet(r#"PVC "c" not found in namespace "ns""#.to_owned());
+        assert_eq!(imported_claim(None, "c", "ns", &Quantity::zero()), missing);
+        let mut going = with("/status/phase", json!("Lost"));
+        going["metadata"] = json!({ "deletionTimestamp": "2026-05-17T15:09:30Z" });
+        let cases = [
+            (going, r#"PVC "c" is being deleted (deletionTimestamp=2026-05-17T15:09:30Z)"#),
+            (with("/status/phase", json!("Pending")), r#"PVC "c" phase is "Pending", waiting for Bound"#),
+            (with("/status", json!({})), r#"PVC "c" phase is "", waiting for Bound"#),
+            (with("/status/capacity", json!({})), r#"PVC "c" has no status.capacity.storage reported yet"#),
+            (with("/spec/volumeName", json!("")), r#"PVC "c" is Bound but has no spec.volumeName"#),
+        ];
+        for (claim, message) in cases {
+            assert_eq!(verdict(&claim), Verdict::NotYet(message.to_owned()));
+        }
+    }
+
+    #[test]
+    fn what_stays_wrong_is_refused() {
+        let modes = json!(["ReadOnlyMany", "ReadWriteMany"]);
+        let cases = [
+            (with("/status/phase", json!("Lost")), r#"PVC "c" phase is Lost; underlying PV is gone"#),
+            (
+                with("/spec/accessModes", modes),
+                r#"PVC "c" accessModes [ReadOnlyMany ReadWriteMany] must include ReadWriteOnce or ReadWriteOncePod"#,
+            ),
+            (with("/status/capacity/storage", json!("1023Gi")), r#"PVC "c" capacity 1023Gi is less than required 1Ti"#),
+        ];
+        for (claim, message) in cases {
+            assert_eq!(verdict(&claim), Verdict::Bad(message.to_owned()));
+        }
+    }
+
+    #[test]
+    fn the_volume_must_be_there_whole_and_of_the_claims_size() {
+        let verdict = |pv: Option<Value>| imported_volume(pv.as_ref(), "pv", &good(), "c");
+        let missing = Verdict::NotYet(r#"underlying PV "pv" for PVC "c" not found"#.to_owned());
+        assert_eq!(verdict(None), missing);
+        let pv = |phase: &str, size: &str| json!({"spec":{"capacity":{"storage":size}},"status":{"phase":phase}});
+        assert_eq!(verdict(Some(pv("Released", "1024Gi"))), Verdict::Good(()));
+        let failed = Verdict::Bad(r#"underlying PV "pv" for PVC "c" is in phase Failed"#.to_owned());
+        assert_eq!(verdict(Some(pv("Failed", "1Ti"))), failed);
+        let differs = |size: &str| {
+            Verdict::Bad(format!(r#"underlying PV "pv" capacity {size} does not match PVC "c" capacity 1Ti"#))
+        };
+        assert_eq!(verdict(Some(pv("Bound", "2Ti"))), differs("2Ti"));
+        assert_eq!(verdict(Some(json!({}))), differs("0"));
+    }
+}

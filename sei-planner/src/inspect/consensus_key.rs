@@ -64,3 +64,101 @@ fn public_key(file: &[u8]) -> Result<PublicKey, String> {
     }
     Ok(derived)
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::inspect::secret::testing;
+
+    const GOOD: &str = include_str!("../../../fixtures/inspect/keys/validator.json");
+
+    fn verdict(file: &[u8]) -> Verdict<ConsensusKey> {
+        consensus_key(Some(&testing::secret(&[(FILE, file)])), "s", "ns")
+    }
+
+    fn refused(file: &str, why: &str) {
+        let message =
+            format!(r#"secret "s" data key "priv_validator_key.json" is not a valid Tendermint validator key: {why}"#);
+        assert_eq!(verdict(file.as_bytes()), Verdict::Bad(message));
+    }
+
+    #[test]
+    fn a_good_key_is_known_by_the_hash_of_its_public_key() {
+        // Computed with other tools than ours.
+        let fingerprint = "8a50262741ef5f4312000347afe453e476bbae03704434fd2217d944ce6598d6".to_owned();
+        let address = "8A50262741EF5F4312000347AFE453E476BBAE03".to_owned();
+        assert_eq!(verdict(GOOD.as_bytes()), Verdict::Good(ConsensusKey { fingerprint, address }));
+    }
+
+    #[test]
+    fn the_secret_must_be_named_be_there_stay_and_hold_the_file() {
+        let good = testing::secret(&[(FILE, GOOD.as_bytes())]);
+        let empty = Verdict::Bad("validate-signing-key: secretName is empty".to_owned());
+        assert_eq!(consensus_key(Some(&good), "", "ns"), empty);
+        let missing = Verdict::NotYet(r#"secret "s" not found in namespace "ns""#.to_owned());
+        assert_eq!(consensus_key(None, "s", "ns"), missing);
+        let going = r#"secret "s" is being deleted (deletionTimestamp=2026-05-17T15:09:30Z)"#;
+        assert_eq!(consensus_key(Some(&testing::deleted(good)), "s", "ns"), Verdict::NotYet(going.to_owned()));
+        let no_file = Verdict::Bad(r#"secret "s" missing required data key "priv_validator_key.json""#.to_owned());
+        for secret in [Secret::default(), testing::secret(&[]), testing::secret(&[(FILE, b"")])] {
+            assert_eq!(consensus_key(Some(&secret), "s", "ns"), no_file);
+        }
+    }
+
+    #[test]
+    fn every_field_must_be_there_in_the_right_form() {
+        let missing = [
+            ("/address", "missing address"),
+            ("/pub_key/type", "missing pub_key.type or pub_key.value"),
+            ("/pub_key/value", "missing pub_key.type or pub_key.value"),
+            ("/priv_key/type", "missing priv_key.type or priv_key.value"),
+            ("/priv_key/value", "missing priv_key.type or priv_key.value"),
+        ];
+        for (path, why) in missing {
+            for nothing in [Value::Null, json!("")] {
+                refused(&with(path, nothing), why);
+            }
+            let field = path.trim_start_matches('/').replace('/', ".");
+            refused(&with(path, json!(1)), &format!("not valid JSON: {field} is not a string"));
+        }
+        for key in ["pub_key", "priv_key"] {
+            refused(&with(&format!("/{key}"), Value::Null), &format!("missing {key}.type or {key}.value"));
+            refused(&with(&format!("/{key}"), json!([])), &format!("not valid JSON: {key} is not an object"));
+        }
+        refused("[]", "not valid JSON: not an object");
+        refused("{\n \"address\": x}", "not valid JSON: line 2 column 13");
+        refused("null", "missing address");
+    }
+
+    #[test]
+    fn a_form_that_is_wrong_comes_before_a_field_that_is_missing() {
+        refused(r#"{"priv_key":{"value":7}}"#, "not valid JSON: priv_key.value is not a string");
+    }
+
+    #[test]
+    fn all_parts_must_belong_to_one_ed25519_key() {
+        let other = "tendermint/PrivKeySecp256k1";
+        refused(&with("/priv_key/type", json!(other)), r#"priv_key.type is not "tendermint/PrivKeyEd25519""#);
+        refused(&with("/pub_key/type", json!(other)), r#"pub_key.type is not "tendermint/PubKeyEd25519""#);
+        refused(&with("/priv_key/value", json!("AAAA")), "priv_key.value is not the base64 of 64 bytes");
+        refused(&with("/pub_key/value", json!("AAAA")), "pub_key.value is not the base64 of 32 bytes");
+        refused(&with("/address", json!("00")), "address is not the address of pub_key");
+        refused(
+            include_str!("../../../fixtures/inspect/keys/halves-differ.json"),
+            "the last 32 bytes of priv_key.value are not the public key of the first 32",
+        );
+        let other = include_str!("../../../fixtures/inspect/keys/other-pub.json");
+        refused(other, "pub_key is not the public key of priv_key");
+    }
+
+    /// The good file with another value at a path.
+    fn with(path: &str, value: Value) -> String {
+        let mut file: Value = serde_json::from_str(GOOD).unwrap_or_default();
+        if let Some(field) = file.pointer_mut(path) {
+            *field = value;
+        }
+        file.to_string()
+    }
+}

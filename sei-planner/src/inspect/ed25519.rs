@@ -1,7 +1,7 @@
 //! Key files of Tendermint: JSON with amino type names, around ed25519 keys in base64.
 //!
-//! An error here is the reason of a refusal, told in words of our own: the texts of the JSON and base64 readers quote what
-//! they could not read (S6).
+//! An error here is the reason of a refusal, told in words of our own: the texts of the JSON and base64 readers quote
+//! what they could not read (S6).
 
 use std::fmt::Write as _;
 

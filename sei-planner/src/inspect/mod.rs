@@ -1,11 +1,11 @@
 //! Whether what others provide can be used: keys, keyrings, certificates, imported claims. Bytes in, a verdict out.
 //!
-//! Nothing here reads the cluster: the caller gets the objects by name, as live as its decision needs them, and drops the
-//! Secrets afterwards.
+//! Nothing here reads the cluster: the caller gets the objects by name, as live as its decision needs them, and drops
+//! the Secrets afterwards.
 //!
-//! **No message holds a byte of a Secret** (S6). Texts of parsers quote what they could not read, so none is passed on; what
-//! is told is the name of the Secret, the data key, the rule that is broken and at most a line and a column. The one thing that
-//! is told of contents is public by nature: the DNS names and the dates of a certificate.
+//! **No message holds a byte of a Secret** (S6). Texts of parsers quote what they could not read, so none is passed on;
+//! what is told is the name of the Secret, the data key, the rule that is broken and at most a line and a column. The one
+//! thing that is told of contents is public by nature: the DNS names and the dates of a certificate.
 
 mod claim;
 mod consensus_key;

@@ -41,8 +41,8 @@ impl PublicKey {
         }
     }
 
-    /// The key that belongs to a private key, whatever label the PEM block had. `None` when the bytes are no key, its numbers do
-    /// not fit each other, or its kind is not known.
+    /// The key that belongs to a private key, whatever label the PEM block had. `None` when the bytes are no key, its
+    /// numbers do not fit each other, or its kind is not known.
     pub(super) fn of_private(der: &[u8]) -> Option<Self> {
         let fields = sequence(der)?;
         let tags: Vec<Tag> = fields.iter().map(Any::tag).collect();
@@ -136,4 +136,49 @@ fn number(element: &Any<'_>) -> Option<BigUint> {
 
 fn object_id(element: &Any<'_>) -> Option<Oid<'static>> {
     (element.tag() == Tag::Oid).then(|| Oid::new(element.data.to_vec().into()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ONES: [u8; RSA_NUMBER_BYTES_MAX + 1] = [1; RSA_NUMBER_BYTES_MAX + 1];
+
+    /// An RSA private key of small numbers: version, modulus, public and private exponent, both primes.
+    fn rsa_of(numbers: [u8; 6]) -> Option<PublicKey> {
+        let fields: Vec<u8> = numbers.iter().flat_map(|number| [0x02, 1, *number]).collect();
+        PublicKey::of_private(&[&[0x30, 18], &fields[..]].concat())
+    }
+
+    #[test]
+    fn the_numbers_of_an_rsa_key_must_fit_each_other() {
+        let (modulus, exponent) = (BigUint::from(55_u8), BigUint::from(3_u8));
+        assert_eq!(rsa_of([0, 55, 3, 27, 5, 11]), Some(PublicKey::Rsa { modulus, exponent }));
+        for numbers in [
+            [0, 56, 3, 27, 5, 11],
+            [0, 55, 3, 28, 5, 11],
+            [0, 55, 3, 17, 5, 11],
+            [0, 55, 3, 11, 5, 11],
+            [0, 55, 3, 27, 55, 1],
+        ] {
+            assert_eq!(rsa_of(numbers), None, "{numbers:?}");
+        }
+        assert_eq!(rsa_of([0, 0, 3, 27, 0, 11]), None, "no division by zero");
+    }
+
+    #[test]
+    fn numbers_are_bounded() {
+        let number = |bytes: usize| Any::from_tag_and_data(Tag::Integer, &ONES[..bytes]);
+        assert!(super::number(&number(RSA_NUMBER_BYTES_MAX)).is_some());
+        assert!(super::number(&number(RSA_NUMBER_BYTES_MAX + 1)).is_none());
+    }
+
+    #[test]
+    fn what_is_no_key_is_none() {
+        let cases: [&[u8]; 6] =
+            [b"", &[0x30, 0], &[0x30, 0x80, 0, 0], &[0x04, 1, 1], &[0x30, 3, 2, 1, 0, 0], &[0x30, 5, 2]];
+        for der in cases {
+            assert_eq!(PublicKey::of_private(der), None, "{der:?}");
+        }
+    }
 }

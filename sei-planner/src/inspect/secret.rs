@@ -29,3 +29,23 @@ pub(super) fn entry<'a>(secret: &'a Secret, key: &str) -> Option<&'a [u8]> {
 pub(super) fn filled<'a>(secret: &'a Secret, key: &str) -> Option<&'a [u8]> {
     entry(secret, key).filter(|bytes| !bytes.is_empty())
 }
+
+/// Secrets for the tests of the checks.
+#[cfg(test)]
+pub(super) mod testing {
+    use k8s_openapi::ByteString;
+    use k8s_openapi::api::core::v1::Secret;
+    use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+
+    /// A Secret with this data.
+    pub(in crate::inspect) fn secret(data: &[(&str, &[u8])]) -> Secret {
+        let data = data.iter().map(|(key, bytes)| ((*key).to_owned(), ByteString(bytes.to_vec()))).collect();
+        Secret { data: Some(data), ..Secret::default() }
+    }
+
+    /// The Secret on its way out, since 2026-05-17T15:09:30Z.
+    pub(in crate::inspect) fn deleted(mut secret: Secret) -> Secret {
+        secret.metadata.deletion_timestamp = "2026-05-17T15:09:30Z".parse().ok().map(Time);
+        secret
+    }
+}

@@ -57,11 +57,10 @@ pub fn tls_secret(
     let Some(secret) = secret else {
         return refused((conditions::TLS_SECRET_NOT_FOUND, secret::missing(name, namespace)), None);
     };
-    let leaf = match parts(secret, name).and_then(|(certificate, key)| Ok((leaf(certificate, name)?, key))) {
+    let (leaf, key) = match parts(secret, name).and_then(|(pem, key)| Ok((leaf(pem, name)?, key))) {
         Err(message) => return refused((conditions::TLS_SECRET_MALFORMED, message), None),
         Ok(found) => found,
     };
-    let (leaf, key) = leaf;
     let expires = Some(leaf.not_after);
     let checked = covers(&leaf, required_dns_names, name)
         .and_then(|()| belongs(&leaf, key, name))
@@ -110,7 +109,7 @@ fn leaf(pem: &[u8], name: &str) -> Result<Leaf, String> {
         Ok(_) | Err(_) => return Err(fails("the first certificate is not valid X.509")),
     };
     let public = PublicKey::of_certificate(certificate.public_key())
-        .ok_or_else(|| fails("the certificate's key is neither RSA, EC nor Ed25519"))?;
+        .ok_or_else(|| fails("the certificate's key is no usable RSA, EC or Ed25519 key"))?;
     Ok(Leaf {
         names: dns_names(&certificate)
             .ok_or_else(|| fails("the certificate's subject alternative names are broken"))?,
@@ -165,12 +164,11 @@ fn shown(names: &[String]) -> String {
 
 fn belongs(leaf: &Leaf, key: &[u8], name: &str) -> Result<(), Refusal> {
     let malformed = |why: &str| (conditions::TLS_SECRET_MALFORMED, format!("secret {name:?} tls.key {why}"));
-    let der = first_private_key(key).map_err(|flaw| match flaw {
-        PemFlaw::NotPem => malformed("is not valid PEM"),
-        PemFlaw::NoneOfKind => malformed("holds no private key"),
-    })?;
+    let Ok(der) = first_private_key(key) else {
+        return Err(malformed("holds no private key in PEM (an encrypted one does not count)"));
+    };
     let Some(public) = PublicKey::of_private(&der) else {
-        return Err(malformed("does not parse: no private key in PKCS#1, PKCS#8 or SEC1 for RSA, EC or Ed25519"));
+        return Err(malformed("does not parse: no sound private key in PKCS#1, PKCS#8 or SEC1 for RSA, EC or Ed25519"));
     };
     if public == leaf.public {
         return Ok(());
@@ -189,4 +187,97 @@ fn valid_at(leaf: &Leaf, now: Time, name: &str) -> Result<(), Refusal> {
         return Ok(());
     };
     Err((conditions::TLS_SECRET_EXPIRED, message))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+    use crate::inspect::secret::testing;
+
+    const CERTIFICATE: &[u8] = include_bytes!("../../../fixtures/inspect/tls/p256.crt");
+    const EXPIRED: &[u8] = include_bytes!("../../../fixtures/inspect/tls/expired.crt");
+    const KEY: &[u8] = include_bytes!("../../../fixtures/inspect/tls/p256-pkcs8.key");
+    const OTHER_KEY: &[u8] = include_bytes!("../../../fixtures/inspect/tls/p256-other.key");
+    const NAME: &str = "val-0.sei.svc.cluster.local";
+
+    fn tls(certificate: &[u8], key: &[u8]) -> Secret {
+        let secret = testing::secret(&[("tls.crt", certificate), ("tls.key", key)]);
+        Secret { type_: Some(SECRET_TYPE.to_owned()), ..secret }
+    }
+
+    /// Reason and message; `at` is a date.
+    fn verdict(secret: Option<&Secret>, required: &[&str], at: &str) -> (&'static str, String) {
+        let required: Vec<String> = required.iter().map(|name| (*name).to_owned()).collect();
+        let now = Time::at(format!("{at}T00:00:00Z").parse().unwrap());
+        let verdict = tls_secret(secret, "s", "ns", &required, now);
+        assert_eq!(verdict.ready, verdict.reason == conditions::TLS_SECRET_READY);
+        (verdict.reason, verdict.message)
+    }
+
+    #[test]
+    fn every_refusal_has_its_reason_and_message() {
+        use conditions::*;
+        let opaque = Secret { type_: Some("Opaque".to_owned()), ..tls(CERTIFICATE, KEY) };
+        let cases = [
+            (opaque, TLS_SECRET_MALFORMED, r#"has type "Opaque"; want "kubernetes.io/tls""#),
+            (tls(b"", b""), TLS_SECRET_MALFORMED, "has empty tls.crt"),
+            (tls(CERTIFICATE, b""), TLS_SECRET_MALFORMED, "has empty tls.key"),
+            (tls(b"x", KEY), TLS_SECRET_MALFORMED, "tls.crt is not valid PEM"),
+            (tls(KEY, KEY), TLS_SECRET_MALFORMED, "tls.crt does not parse: no PEM block is a certificate"),
+            (
+                tls(b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", KEY),
+                TLS_SECRET_MALFORMED,
+                "tls.crt does not parse: the first certificate is not valid X.509",
+            ),
+            (
+                tls(include_bytes!("../../../fixtures/inspect/tls/ed448.crt"), KEY),
+                TLS_SECRET_MALFORMED,
+                "tls.crt does not parse: the certificate's key is no usable RSA, EC or Ed25519 key",
+            ),
+            (
+                tls(CERTIFICATE, b"x"),
+                TLS_SECRET_MALFORMED,
+                "tls.key holds no private key in PEM (an encrypted one does not count)",
+            ),
+            (
+                tls(CERTIFICATE, b"-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"),
+                TLS_SECRET_MALFORMED,
+                "tls.key does not parse: no sound private key in PKCS#1, PKCS#8 or SEC1 for RSA, EC or Ed25519",
+            ),
+            (
+                tls(CERTIFICATE, OTHER_KEY),
+                TLS_SECRET_KEY_MISMATCH,
+                "tls.key is not the private key of the certificate in tls.crt",
+            ),
+            (tls(EXPIRED, KEY), TLS_SECRET_EXPIRED, "certificate expired at 2025-12-31T23:59:59Z"),
+            (tls(CERTIFICATE, KEY), TLS_SECRET_READY, "is well-formed and SANs cover required DNS names"),
+        ];
+        for (secret, reason, message) in cases {
+            let expected = (reason, format!("secret \"s\" {message}"));
+            assert_eq!(verdict(Some(&secret), &[NAME], "2026-01-01"), expected);
+        }
+        let missing = (TLS_SECRET_NOT_FOUND, r#"secret "s" not found in namespace "ns""#.to_owned());
+        assert_eq!(verdict(None, &[NAME], "2026-01-01"), missing);
+        let early =
+            (TLS_SECRET_EXPIRED, r#"secret "s" certificate is not valid before 2025-01-01T00:00:00Z"#.to_owned());
+        assert_eq!(verdict(Some(&tls(CERTIFICATE, KEY)), &[NAME], "2024-12-31"), early);
+    }
+
+    #[test]
+    fn missing_names_come_before_a_key_that_does_not_fit_and_before_the_dates() {
+        let has = "val-0.sei.svc.cluster.local val-0-0.val-0.sei.svc.cluster.local";
+        let message = format!(r#"secret "s" cert SANs missing required DNS names: [a b] (cert has: [{has}])"#);
+        let found = verdict(Some(&tls(EXPIRED, OTHER_KEY)), &["a", NAME, "b"], "2026-01-01");
+        assert_eq!(found, (conditions::TLS_SECRET_SANS_MISMATCH, message));
+        let found = verdict(Some(&tls(EXPIRED, OTHER_KEY)), &[NAME], "2026-01-01");
+        assert_eq!(found.0, conditions::TLS_SECRET_KEY_MISMATCH);
+    }
+
+    #[test]
+    fn names_of_a_certificate_cannot_garble_a_message() {
+        let names = |count: usize| (0..count).map(|i| format!("n{i}\n")).collect::<Vec<_>>();
+        assert_eq!(shown(&names(2)), "n0\\n n1\\n");
+        assert!(shown(&names(21)).ends_with("n19\\n … 1 more"));
+    }
 }

@@ -114,7 +114,7 @@ fn metadata_with(node: &ValidNode, name: &str, labels: BTreeMap<String, String>)
 
 /// A quantity as Kubernetes writes it.
 fn quantity(value: &Quantity) -> resource::Quantity {
-    resource::Quantity(value.canonical())
+    resource::Quantity(value.canonical().to_owned())
 }
 
 /// The node as the controlling owner; absent offline, where the node has no uid yet.

@@ -87,7 +87,7 @@ fn decide_active(node: &ValidNode, status: &SeiNodeStatus, plan: &TaskPlan, seen
         return Decision::RestoreService;
     }
     if status.phase() == NodePhase::Running && misses_more(plan, seen) {
-        return in_its_place(node, status, seen);
+        return in_its_place(node, status, seen).unwrap_or(Decision::Continue);
     }
     if !edited && lost.is_none() {
         return Decision::Continue;
@@ -116,19 +116,20 @@ fn successor(node: &ValidNode, status: &SeiNodeStatus, plan: &TaskPlan, seen: &O
         let drift = drift(node, status).into_iter().map(|(kind, _)| kind).collect();
         return Decision::Supersede(PlanKind::Update(drift), vec![why]);
     }
-    in_its_place(node, status, seen)
+    // Without drift, and with nothing missing, only the gate is left, which nobody looked at while the plan ran.
+    in_its_place(node, status, seen).unwrap_or_else(|| Decision::Supersede(PlanKind::MarkReady, vec![why]))
 }
 
-/// What a node that runs needs now, in place of the active plan.
-fn in_its_place(node: &ValidNode, status: &SeiNodeStatus, seen: &Observed) -> Decision {
+/// What a node that runs needs now, in place of the active plan; `None` when nothing is asked for that the plan stands in
+/// the way of.
+fn in_its_place(node: &ValidNode, status: &SeiNodeStatus, seen: &Observed) -> Option<Decision> {
     match decide_free(node, status, seen) {
-        Decision::Start(kind, why) => Decision::Supersede(kind, why),
-        // Nothing is asked for that the plan stands in the way of.
+        Decision::Start(kind, why) => Some(Decision::Supersede(kind, why)),
         Decision::Continue
         | Decision::RestoreService
         | Decision::Supersede(..)
         | Decision::Wait(_)
-        | Decision::Idle => Decision::Continue,
+        | Decision::Idle => None,
     }
 }
 
@@ -217,7 +218,7 @@ fn decide_free(node: &ValidNode, status: &SeiNodeStatus, seen: &Observed) -> Dec
         return Decision::Start(PlanKind::Update(kinds), why);
     }
     if !missing.is_empty() {
-        let why = missing.iter().map(|kind| format!("the {kind:?} is gone")).collect();
+        let why = missing.iter().map(|kind| format!("{} is gone", kind.subject())).collect();
         return Decision::Start(PlanKind::Repair(missing), why);
     }
     if seen.sidecar == SidecarHealth::NotReady {

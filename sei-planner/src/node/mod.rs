@@ -5,10 +5,12 @@ mod announce;
 mod build;
 mod decide;
 mod drift;
+mod effects;
 mod legacy;
 mod observed;
 mod plan;
 mod problem;
+mod settled;
 mod status;
 mod valid;
 mod validate;
@@ -17,9 +19,11 @@ pub use announce::{Event, announce};
 pub use build::{Ground, PlanKind, PlanRequest, build};
 pub use decide::{Decision, Wait, decide, next_write, service_task};
 pub use drift::drift;
+pub use effects::{EFFECTS, Effect, effect};
 pub use observed::{Observed, PodFacts, Presence, SidecarHealth, TaskProbe, container_image, controller_uid};
 pub use plan::{NodePlan, PlanOutcome, draft, plan_node, render_node};
 pub use problem::{Problem, Refusal};
+pub use settled::settled_status;
 pub use status::{Ran, Stamp, project_status, terminating};
 pub use valid::{
     Bootstrap, Ceremony, DataVolume, InitSource, Issuer, Keyring, Mode, Snapshots, SyncSettings, TLS_PORT, Tls,

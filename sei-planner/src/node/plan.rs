@@ -132,10 +132,7 @@ impl NodePlan {
 /// An update restarts the pod at `replace-pod`, also when nobody looked which pod that is.
 fn disruptive_tasks(plan: &TaskPlan) -> u32 {
     let left = plan.tasks.iter().filter(|task| task.status != TaskStatus::Complete);
-    let disruptive = left.filter(|task| {
-        let decoded = codec::decode(&task.kind, &task.params);
-        decoded.is_ok_and(|task| task.is_disruptive())
-    });
+    let disruptive = left.filter(|task| codec::is_disruptive(&task.kind));
     u32::try_from(disruptive.count()).unwrap_or(u32::MAX)
 }
 

@@ -135,6 +135,12 @@ pub fn posted_params(task: &Task) -> Option<Value> {
     }
 }
 
+/// Whether tasks that are stored under this type may restart the node's pod.
+#[must_use]
+pub fn is_disruptive(kind: &str) -> bool {
+    kind == "replace-pod"
+}
+
 /// The task that a plan stores as `kind` and `params`, whatever the letter case of the keys.
 ///
 /// # Errors

@@ -1,6 +1,7 @@
 //! Ids of tasks: derived from the plan, so that a crash between two attempts cannot invent a second task.
 
-use uuid::Uuid;
+use sha1::{Digest as _, Sha1};
+use uuid::{Builder, Uuid};
 
 /// Namespace of task ids, shared with the controller this operator replaces.
 const TASK_NAMESPACE: Uuid = Uuid::from_u128(0xb7e8_9c3a_4f12_4d8b_9a6e_1c2d_3e4f_5a6b);
@@ -13,8 +14,7 @@ const TASK_NAMESPACE: Uuid = Uuid::from_u128(0xb7e8_9c3a_4f12_4d8b_9a6e_1c2d_3e4
 /// ```
 #[must_use]
 pub fn task_id(plan_id: &str, kind: &str, index: usize) -> String {
-    let name = format!("{plan_id}/{kind}/{index}");
-    Uuid::new_v5(&TASK_NAMESPACE, name.as_bytes()).to_string()
+    named(TASK_NAMESPACE, &[plan_id, kind, &index.to_string()])
 }
 
 /// Namespace of the ids of tasks that one task of a group posts to many nodes.
@@ -36,7 +36,21 @@ pub fn fan_out_id(node: &str, what: FanOut, parent_task_id: &str) -> String {
         FanOut::HaltSignal => "halt-signal",
         FanOut::AwaitHeight => "await-height",
     };
-    Uuid::new_v5(&FAN_OUT_NAMESPACE, format!("{node}/{what}/{parent_task_id}").as_bytes()).to_string()
+    named(FAN_OUT_NAMESPACE, &[node, what, parent_task_id])
+}
+
+/// The UUID v5 of these parts, joined by `/`. Every task of every plan has one, so the hash is the processor's own where it
+/// has one.
+fn named(namespace: Uuid, parts: &[&str]) -> String {
+    let mut hash = Sha1::new_with_prefix(namespace.as_bytes());
+    for (index, part) in parts.iter().enumerate() {
+        hash.update(if index == 0 { "" } else { "/" });
+        hash.update(part);
+    }
+    let mut bytes = [0; 16];
+    bytes.copy_from_slice(&hash.finalize()[..16]);
+    let mut text = Uuid::encode_buffer();
+    Builder::from_sha1_bytes(bytes).into_uuid().hyphenated().encode_lower(&mut text).to_owned()
 }
 
 #[cfg(test)]

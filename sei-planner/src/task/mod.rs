@@ -95,8 +95,6 @@ pub struct TaskType {
 pub enum Work {
     /// The operator, at the API server.
     Operator,
-    /// The operator, and the node's pod may restart.
-    OperatorRestartsPod,
     /// The sidecar, which writes the data volume: no other task may run beside it.
     SidecarWrites,
     /// The sidecar, which changes nothing on disk.
@@ -122,7 +120,7 @@ impl Task {
     /// What holds for every task of this type.
     #[must_use]
     pub const fn task_type(&self) -> TaskType {
-        use Work::{OperatorRestartsPod, Sidecar, SidecarWrites};
+        use Work::{Sidecar, SidecarWrites};
         match self {
             Self::EnsureDataPvc(_) => TaskType::operator("ensure-data-pvc"),
             Self::ValidateSigningKey(_) => TaskType::operator("validate-signing-key"),
@@ -133,9 +131,7 @@ impl Task {
             Self::ApplyRbacProxyConfig(_) => TaskType::operator("apply-rbac-proxy-config"),
             Self::ApplyStatefulSet(_) => TaskType::operator("apply-statefulset"),
             Self::ApplyService(_) => TaskType::operator("apply-service"),
-            Self::ReplacePod(_) => {
-                TaskType { work: OperatorRestartsPod, max_retries: 3, ..TaskType::operator("replace-pod") }
-            }
+            Self::ReplacePod(_) => TaskType { max_retries: 3, ..TaskType::operator("replace-pod") },
             Self::ObserveImage(_) => TaskType::operator("observe-image"),
             Self::ObserveSidecarTls(_) => TaskType::operator("observe-sidecar-tls"),
             Self::DeployBootstrapService(_) => TaskType::operator("deploy-bootstrap-service"),
@@ -188,7 +184,7 @@ impl Task {
 
     /// Whether the task may restart the node's pod.
     #[must_use]
-    pub const fn is_disruptive(&self) -> bool {
-        matches!(self.task_type().work, Work::OperatorRestartsPod)
+    pub fn is_disruptive(&self) -> bool {
+        codec::is_disruptive(self.kind())
     }
 }

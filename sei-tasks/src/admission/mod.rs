@@ -6,6 +6,7 @@
 mod rules;
 mod shape;
 mod stored;
+mod unchanged;
 
 use std::fmt;
 
@@ -90,7 +91,7 @@ impl Admission {
     fn violations(&self, object: &Value, old: Option<&Value>) -> Vec<Violation> {
         let mut found = self.shape.check(&self.schema, object, old);
         if !found.iter().any(shape::blocks_rules) {
-            found.extend(self.rules.check(object, old));
+            found.extend(self.rules.check(&self.schema, object, old));
         }
         found.sort();
         found
@@ -119,6 +120,12 @@ mod tests {
 
     fn paths(found: &[Violation]) -> Vec<(&str, &str)> {
         found.iter().map(|v| (v.path.as_str(), v.keyword)).collect()
+    }
+
+    #[test]
+    fn one_admission_serves_all_threads() {
+        fn shared<T: Send + Sync>() {}
+        shared::<Admission>();
     }
 
     #[test]

@@ -1,0 +1,128 @@
+//! What an edit may cost, by name.
+#![allow(unreachable_pub, reason = "the derive of the schema copies each struct, with its visibility, into a function")]
+
+use schemars::JsonSchema;
+use sei_planner::api::SeiNode;
+use sei_planner::names::NodeKey;
+use serde::Serialize;
+
+use super::fields::{EditedField, Fate};
+
+/// Something to think about before the edit is applied.
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+pub(in crate::cli) struct Risk {
+    /// Which kind of risk.
+    pub(in crate::cli) kind: RiskKind,
+    /// What may happen.
+    pub(in crate::cli) message: String,
+}
+
+/// Kinds of risks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub(in crate::cli) enum RiskKind {
+    /// The pod restarts.
+    PodRestart,
+    /// A validator may be punished by its chain.
+    Slashing,
+    /// The chain's data may be lost, or be that of something else.
+    Data,
+}
+
+impl RiskKind {
+    /// For people.
+    pub(in crate::cli) fn as_str(self) -> &'static str {
+        match self {
+            Self::PodRestart => "pod restart",
+            Self::Slashing => "slashing",
+            Self::Data => "data",
+        }
+    }
+}
+
+/// The risks of an edit of a node that runs, which replaces the pod `restarts` times.
+pub(super) fn of_change(old: &SeiNode, new: &SeiNode, restarts: u32, fields: &[EditedField]) -> Vec<Risk> {
+    let mut risks = Vec::new();
+    let mut risk = |kind, message: String| risks.push(Risk { kind, message });
+    if restarts > 0 {
+        let pod = key(new).pod();
+        risk(
+            RiskKind::PodRestart,
+            format!("{pod} is replaced: the node serves nothing until the new pod has caught up"),
+        );
+    }
+    match (signing_secret(old), signing_secret(new)) {
+        (Some(_), Some(secret)) if restarts > 0 => risk(
+            RiskKind::Slashing,
+            format!(
+                "the validator that signs with the key in {secret} restarts: it misses blocks, and is jailed when it misses too many"
+            ),
+        ),
+        (None, Some(secret)) => risk(
+            RiskKind::Slashing,
+            format!(
+                "the node starts to sign with the key in {secret}, now or with its next pod: whoever signs with a copy of it must have stopped, for signing twice is punished for ever"
+            ),
+        ),
+        (Some(_) | None, Some(_) | None) => {}
+    }
+    for field in fields.iter().filter(|field| field.fate != Fate::Refused) {
+        let message = match field.change.field.as_str() {
+            "spec.chainId" => "the volume holds the data of the other chain, and stays",
+            "spec.dataVolume.import.pvcName" => {
+                "the next pod mounts another claim; the one that the node used stays behind"
+            }
+            _ => continue,
+        };
+        risk(RiskKind::Data, message.to_owned());
+    }
+    risks
+}
+
+/// The risks of a node that was not there before.
+pub(super) fn of_new(node: &SeiNode) -> Vec<Risk> {
+    let message = |secret| {
+        format!(
+            "the node starts to sign with the key in {secret}: whoever signs with a copy of it must have stopped, for signing twice is punished for ever"
+        )
+    };
+    signing_secret(node).map(|secret| Risk { kind: RiskKind::Slashing, message: message(secret) }).into_iter().collect()
+}
+
+/// The risks of deleting a node, and whether its data goes with it.
+pub(super) fn of_removal(node: &SeiNode) -> (Vec<Risk>, bool) {
+    let volume = node.spec.data_volume.as_ref();
+    let imported = volume.and_then(|volume| volume.import.as_ref());
+    let was_imported = node.status.as_ref().and_then(|status| status.imported_pvcs.first());
+    let retained = volume.and_then(|volume| volume.retain_on_delete) == Some(true);
+    let own = key(node).generated_claim();
+    let (message, lost) = if let Some(import) = imported {
+        (format!("the imported claim {} stays", import.pvc_name), false)
+    } else if let Some(claim) = was_imported.filter(|claim| **claim == own) {
+        (format!("the claim {claim} was imported once, and stays"), false)
+    } else if retained {
+        (format!("the claim {own} stays, without an owner (spec.dataVolume.retainOnDelete)"), false)
+    } else {
+        (
+            format!(
+                "the claim {own} is deleted with the chain's data; set spec.dataVolume.retainOnDelete first to keep it"
+            ),
+            true,
+        )
+    };
+    let mut risks = vec![Risk { kind: RiskKind::Data, message }];
+    if signing_secret(node).is_some() {
+        let message = "the validator stops: it misses blocks, and is jailed when it misses too many".to_owned();
+        risks.push(Risk { kind: RiskKind::Slashing, message });
+    }
+    (risks, lost)
+}
+
+fn key(node: &SeiNode) -> NodeKey {
+    NodeKey::new(node.metadata.namespace.clone().unwrap_or_default(), node.metadata.name.clone().unwrap_or_default())
+}
+
+fn signing_secret(node: &SeiNode) -> Option<&str> {
+    let key = node.spec.validator.as_ref()?.signing_key.as_ref()?;
+    Some(key.secret.as_ref()?.secret_name.as_str())
+}
