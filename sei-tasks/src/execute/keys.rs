@@ -112,3 +112,136 @@ pub(super) async fn keyring<C: Cluster, S: Sidecar, K: Clock>(
     let passed = format!("Secret pair ({files:?}, {passphrase:?}) passes operator-keyring validation");
     at.outcome(world.clock.now(), verdict, &OPERATOR_KEYRING, passed)
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
+
+    use sei_planner::api::{ConditionStatus, conditions as c};
+    use sei_planner::node::{Stamp, ValidNode, validate};
+    use sei_planner::platform::Platform;
+    use sei_planner::task::codec;
+    use serde_json::{Value, from_value, json};
+
+    use super::*;
+    use crate::Memory;
+    use crate::execute::{execute, stamps_of_failure};
+    use crate::sim::{Fault, Options, Sim};
+
+    const GOOD_KEY: &str = include_str!("../../../fixtures/inspect/keys/validator.json");
+    const GOOD_IDENTITY: &str = include_str!("../../../fixtures/inspect/keys/node.json");
+    const NO_ADDRESS: &str = include_str!("../../../fixtures/inspect/keys/no-address.json");
+
+    /// A plan whose only task is this check, which waits since a time.
+    fn plan(kind: &str, waiting_since: Option<&str>) -> TaskPlan {
+        let params = json!({"secretName": "key", "namespace": "nodes"});
+        let task =
+            json!({"type": kind, "id": "t", "status": "Pending", "params": params, "waitingSince": waiting_since});
+        from_value(json!({"id": "p", "phase": "Active", "tasks": [task]})).unwrap()
+    }
+
+    fn node() -> ValidNode {
+        let key = |name: &str| json!({"secret": {"secretName": name}});
+        let node = json!({
+            "apiVersion": "sei.io/v1alpha1", "kind": "SeiNode",
+            "metadata": {"namespace": "nodes", "name": "val-0", "uid": "u"},
+            "spec": {"chainId": "c", "image": "i", "validator": {"signingKey": key("key"), "nodeKey": key("id")}},
+        });
+        validate(&from_value(node).unwrap(), &Platform::demo()).unwrap()
+    }
+
+    /// Runs the check against a Secret with these files, or none.
+    async fn checked(sim: &Sim, plan: &TaskPlan, files: Option<Value>) -> (Outcome, Vec<Stamp>) {
+        if let Some(files) = files {
+            let metadata = json!({"namespace": "nodes", "name": "key"});
+            let secret = json!({"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "data": files});
+            sim.user_apply(secret).unwrap();
+        }
+        let world = World {
+            cluster: sim.clone(),
+            sidecar: sim.clone(),
+            clock: sim.clone(),
+            platform: Platform::demo(),
+            memory: Memory::default(),
+        };
+        let task = codec::decode(&plan.tasks[0].kind, &plan.tasks[0].params).unwrap();
+        let outcome = execute(&world, &node(), plan, 0, &task).await;
+        let stamps = match &outcome {
+            Outcome::Done(stamps) => stamps.clone(),
+            Outcome::Waiting(_) | Outcome::Failed(_) => stamps_of_failure(false, plan, 0, &outcome),
+        };
+        (outcome, stamps)
+    }
+
+    fn file(name: &str, text: &str) -> Value {
+        json!({ name: k8s_openapi::ByteString(text.as_bytes().to_vec()) })
+    }
+
+    fn says(stamps: &[Stamp], condition: &str, status: ConditionStatus, reason: &str) -> String {
+        let [Stamp::Check { condition: kind, status: is, reason: why, message }] = stamps else { panic!("{stamps:?}") };
+        assert_eq!((*kind, *is, *why), (condition, status, reason));
+        message.clone()
+    }
+
+    #[tokio::test]
+    async fn good_keys_pass() {
+        let good = [
+            (
+                "validate-signing-key",
+                "priv_validator_key.json",
+                GOOD_KEY,
+                c::SIGNING_KEY_READY,
+                c::SIGNING_KEY_VALIDATED,
+            ),
+            ("validate-node-key", "node_key.json", GOOD_IDENTITY, c::NODE_KEY_READY, c::NODE_KEY_VALIDATED),
+        ];
+        for (kind, name, text, condition, reason) in good {
+            let (outcome, stamps) =
+                checked(&Sim::new(Options::default()), &plan(kind, None), Some(file(name, text))).await;
+            assert!(matches!(outcome, Outcome::Done(_)), "{outcome:?}");
+            let message = says(&stamps, condition, ConditionStatus::True, reason);
+            assert!(message.starts_with("Secret \"key\" passes all "), "{message}");
+        }
+    }
+
+    #[tokio::test]
+    async fn bad_keys_end_the_plan_and_their_bytes_are_never_told() {
+        let bad = file("priv_validator_key.json", NO_ADDRESS);
+        let (outcome, stamps) =
+            checked(&Sim::new(Options::default()), &plan("validate-signing-key", None), Some(bad)).await;
+        let message = says(&stamps, c::SIGNING_KEY_READY, ConditionStatus::False, c::SIGNING_KEY_INVALID);
+        let why = "secret \"key\" data key \"priv_validator_key.json\" is not a valid Tendermint validator key: missing address";
+        assert_eq!((message.as_str(), outcome), (why, terminal(why)));
+        let bad = file("wrong.json", GOOD_IDENTITY);
+        let (_, stamps) = checked(&Sim::new(Options::default()), &plan("validate-node-key", None), Some(bad)).await;
+        let message = says(&stamps, c::NODE_KEY_READY, ConditionStatus::False, c::NODE_KEY_INVALID);
+        assert_eq!(message, "secret \"key\" missing required data key \"node_key.json\"");
+    }
+
+    /// As long as it waits already: at least 5 s, at most a minute.
+    #[tokio::test]
+    async fn a_missing_key_is_waited_for_longer_and_longer() {
+        for (since, pause) in [
+            (None, 5),
+            (Some("2025-12-31T23:59:58Z"), 5),
+            (Some("2025-12-31T23:59:40Z"), 20),
+            (Some("2025-12-31T00:00:00Z"), 60),
+        ] {
+            let plan = plan("validate-signing-key", since);
+            let (outcome, stamps) = checked(&Sim::new(Options::default()), &plan, None).await;
+            let Outcome::Waiting(waiting) = outcome else { panic!("{outcome:?}") };
+            assert_eq!((waiting.look_again_seconds, waiting.submitted), (pause, false));
+            let message = says(&stamps, c::SIGNING_KEY_READY, ConditionStatus::False, c::SIGNING_KEY_NOT_READY);
+            assert_eq!(message, "secret \"key\" not found in namespace \"nodes\"");
+        }
+    }
+
+    #[tokio::test]
+    async fn an_api_server_that_does_not_answer_is_asked_again() {
+        let sim = Sim::new(Options::default().fault(1, Fault::LostAnswer));
+        let (outcome, stamps) = checked(&sim, &plan("validate-node-key", None), None).await;
+        assert!(matches!(outcome, Outcome::Failed(Failure::Retry { after_seconds: 5, .. })), "{outcome:?}");
+        let message = says(&stamps, c::NODE_KEY_READY, ConditionStatus::False, c::NODE_KEY_NOT_READY);
+        assert!(message.starts_with("getting Secret \"key\": "), "{message}");
+    }
+}

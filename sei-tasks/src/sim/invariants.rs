@@ -345,6 +345,43 @@ mod tests {
         assert_eq!(found, ["S13"]);
     }
 
+    /// A pod that somebody makes beside the operator.
+    fn pod(labels: &Value, mounts: &Value) -> Value {
+        json!({
+            "apiVersion": "v1", "kind": "Pod",
+            "metadata": { "name": "second", "namespace": "nodes", "labels": labels },
+            "spec": {
+                "volumes": [{ "name": "data", "persistentVolumeClaim": { "claimName": "data-rpc-0" } }],
+                "initContainers": [{ "name": "sei-sidecar", "image": "sidecar:v1", "restartPolicy": "Always" }],
+                "containers": [{ "name": "seid", "image": "sei:v1", "volumeMounts": mounts }],
+            },
+        })
+    }
+
+    #[test]
+    fn p3_two_pods_must_not_run_on_one_volume() {
+        let sim = up();
+        sim.user_apply(pod(&json!({}), &json!([]))).unwrap();
+        let stopped = sim.drive(Reconcile(testing::idle)).run_for(60).unwrap_err();
+        assert!(stopped.why.starts_with("P3 broken"), "{stopped}");
+    }
+
+    #[test]
+    fn s5_a_keyring_must_not_reach_seid() {
+        let sim = Sim::new(Options::default());
+        let mut node = testing::manifest();
+        let passphrase = json!({ "secretName": "unlock", "key": "passphrase" });
+        let secret = json!({ "secretName": "operator", "keyName": "a", "passphraseSecretRef": passphrase });
+        node["spec"] = json!({
+            "chainId": "c", "image": "sei:v1", "validator": { "operatorKeyring": { "secret": secret } },
+        });
+        sim.user_apply(node).unwrap();
+        let mounts = json!([{ "name": "operator-keyring", "mountPath": "/" }]);
+        sim.user_apply(pod(&json!({ "sei.io/node": "rpc-0" }), &mounts)).unwrap();
+        let broken: Vec<&str> = sim.violations().iter().map(|violation| violation.invariant).collect();
+        assert_eq!(broken, ["S5"]);
+    }
+
     #[test]
     fn a_delete_whose_precondition_fails_breaks_nothing() {
         let found = broken(&up(), async |sim: &Sim, _: &NodeKey| {
