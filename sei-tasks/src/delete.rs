@@ -1,15 +1,20 @@
 //! What happens when a SeiNode is deleted: pods stop, the data claim goes or stays, the finalizer is removed last.
 
+use std::collections::BTreeMap;
+
 use sei_planner::api::{NodePhase, SeiNode};
+use sei_planner::manifests::NODE_LABEL;
 use sei_planner::names::NodeKey;
 use sei_planner::node::{controller_uid, terminating};
 use serde_json::{Value, json};
 
 use crate::finalizer;
-use crate::world::{Clock, Cluster, ClusterError, Kind, LookAgain, ObjectId, Sidecar, World};
+use crate::world::{Clock, Cluster, ClusterError, Kind, LookAgain, ObjectId, Propagation, Sidecar, World};
 
 /// Seconds until a stopping pod is looked at again, should its watch say nothing.
 const STOPPING_SECONDS: i64 = 10;
+/// Tasks of plans that may leave a Job behind.
+const BOOTSTRAP_TASKS: [&str; 2] = ["deploy-bootstrap-job", "teardown-bootstrap"];
 
 /// One step further towards the end of a node.
 pub(crate) async fn delete_node<C: Cluster, S: Sidecar, K: Clock>(
@@ -22,7 +27,7 @@ pub(crate) async fn delete_node<C: Cluster, S: Sidecar, K: Clock>(
         return Ok(LookAgain { at: None });
     }
     let node = announce_the_end(world, node).await?;
-    if !pod_is_gone(world, key, &node).await? {
+    if !pods_are_gone(world, key, &node).await? {
         return Ok(LookAgain { at: Some(world.clock.now().plus_seconds(STOPPING_SECONDS)) });
     }
     let same = |live: &SeiNode| live.metadata.uid == node.metadata.uid;
@@ -55,26 +60,36 @@ async fn announce_the_end<C: Cluster, S: Sidecar, K: Clock>(
     world.cluster.write_status(&node, &terminating(&old, world.clock.now())).await
 }
 
-/// Deletes the StatefulSet and says whether its pod is gone: the data claim is not touched before (S3, L5).
-async fn pod_is_gone<C: Cluster, S: Sidecar, K: Clock>(
+/// Deletes what makes pods, and says whether all pods are gone: the data claim is not touched before (S3, L5). The label
+/// alone tells whose a pod is: what made it may be gone already.
+async fn pods_are_gone<C: Cluster, S: Sidecar, K: Clock>(
     world: &World<C, S, K>,
     key: &NodeKey,
     node: &SeiNode,
 ) -> Result<bool, ClusterError> {
-    let id = ObjectId::new(Kind::StatefulSet, &key.namespace, &key.name);
-    let statefulset = world.cluster.read(&id).await?.filter(|object| owned_by(object, node));
-    if let Some(statefulset) = &statefulset
-        && !statefulset["metadata"]["deletionTimestamp"].is_string()
-    {
-        world.cluster.delete(&id, uid_of(statefulset)).await?;
+    stop(world, node, &ObjectId::new(Kind::StatefulSet, &key.namespace, &key.name)).await?;
+    if started_a_bootstrap(node) {
+        stop(world, node, &ObjectId::new(Kind::Job, &key.namespace, key.bootstrap_job())).await?;
     }
-    let pod = world.cluster.read(&ObjectId::new(Kind::Pod, &key.namespace, key.pod())).await?;
-    Ok(!pod.is_some_and(|pod| runs_this_node(&pod, key)))
+    let labels = BTreeMap::from([(NODE_LABEL.to_owned(), key.name.clone())]);
+    Ok(world.cluster.pods(&key.namespace, &labels).await?.is_empty())
 }
 
-/// The label alone tells: the StatefulSet that owned the pod may be gone already.
-fn runs_this_node(pod: &Value, key: &NodeKey) -> bool {
-    pod["metadata"]["labels"][sei_planner::manifests::NODE_LABEL] == key.name.as_str()
+fn started_a_bootstrap(node: &SeiNode) -> bool {
+    let plan = node.status.as_ref().and_then(|status| status.plan.as_ref());
+    plan.is_some_and(|plan| plan.tasks.iter().any(|task| BOOTSTRAP_TASKS.contains(&task.kind.as_str())))
+}
+
+async fn stop<C: Cluster, S: Sidecar, K: Clock>(
+    world: &World<C, S, K>,
+    node: &SeiNode,
+    id: &ObjectId,
+) -> Result<(), ClusterError> {
+    let Some(object) = world.cluster.read(id).await?.filter(|object| owned_by(object, node)) else { return Ok(()) };
+    if object["metadata"]["deletionTimestamp"].is_string() {
+        return Ok(());
+    }
+    world.cluster.delete(id, uid_of(&object), Propagation::Background).await
 }
 
 /// Deletes the claim that was made for this node, or sets it free where `retainOnDelete` says so. A claim of anybody else
@@ -94,7 +109,7 @@ async fn settle_data_claim<C: Cluster, S: Sidecar, K: Clock>(
     };
     let retain = node.spec.data_volume.as_ref().and_then(|volume| volume.retain_on_delete).unwrap_or(false);
     if !retain {
-        return world.cluster.delete(&id, uid_of(&claim)).await;
+        return world.cluster.delete(&id, uid_of(&claim), Propagation::Background).await;
     }
     let uid = node.metadata.uid.as_deref().unwrap_or_default();
     let owners = claim["metadata"]["ownerReferences"].as_array().cloned().unwrap_or_default();

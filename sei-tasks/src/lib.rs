@@ -16,6 +16,9 @@ mod not_yet;
 mod observe;
 pub mod reconcile;
 mod run_plan;
+mod secrets;
+mod serving;
+mod sidecars;
 pub mod sim;
 pub mod world;
 

@@ -9,13 +9,24 @@ use sei_planner::node::PodFacts;
 
 /// A sidecar whose pod did not change is asked this often (D12).
 const HEALTH_SECONDS: i64 = 300;
+/// The TLS Secret of a node that runs is looked at this often (D8).
+const SECRET_SECONDS: i64 = 600;
 /// A sidecar that gave no usable answer is asked again this soon.
 const HEALTH_RETRY_SECONDS: i64 = 30;
 
-/// When each sidecar is to be asked again, and what its pod looked like when it was asked last.
+/// When each sidecar is to be asked again, and what its pod looked like when it was asked last; of Secrets nothing but the
+/// public certificate.
 #[derive(Debug, Default)]
 pub struct Memory {
     asked: Mutex<BTreeMap<NodeKey, Asked>>,
+    served: Mutex<BTreeMap<NodeKey, Served>>,
+}
+
+/// What is known of a node's TLS Secret.
+#[derive(Debug, Default)]
+struct Served {
+    certificate: Option<Vec<u8>>,
+    again_at: Option<Time>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,6 +61,33 @@ impl Memory {
     /// Forgets a node that is gone.
     pub(crate) fn forget(&self, key: &NodeKey) {
         self.with(|asked| asked.remove(key));
+        self.with_served(|served| served.remove(key));
+    }
+
+    /// The certificate that the node's sidecar presented last.
+    pub(crate) fn certificate(&self, key: &NodeKey) -> Option<Vec<u8>> {
+        self.with_served(|served| served.get(key).and_then(|known| known.certificate.clone()))
+    }
+
+    /// Remembers the certificate of a node's TLS Secret.
+    pub(crate) fn certificate_is(&self, key: &NodeKey, certificate: Vec<u8>) {
+        self.with_served(|served| served.entry(key.clone()).or_default().certificate = Some(certificate));
+    }
+
+    /// Whether the TLS Secret of a running node should be looked at.
+    pub(crate) fn secret_is_due(&self, key: &NodeKey, now: Time) -> bool {
+        self.with_served(|served| served.get(key).and_then(|known| known.again_at).is_none_or(|at| at <= now))
+    }
+
+    /// Remembers that it was.
+    pub(crate) fn secret_was_read(&self, key: &NodeKey, now: Time) {
+        self.with_served(|served| {
+            served.entry(key.clone()).or_default().again_at = Some(now.plus_seconds(SECRET_SECONDS));
+        });
+    }
+
+    fn with_served<T>(&self, act: impl FnOnce(&mut BTreeMap<NodeKey, Served>) -> T) -> T {
+        act(&mut self.served.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     fn with<T>(&self, act: impl FnOnce(&mut BTreeMap<NodeKey, Asked>) -> T) -> T {

@@ -13,20 +13,13 @@ pub(crate) fn not_yet(node: &ValidNode) -> Option<Refusal> {
             message: format!("{message} is planned and rendered, but not run yet by this version"),
         });
     };
-    let mode = node.mode.field();
-    if node.ceremony.is_some() {
-        refuse("SEI0102", format!("spec.{mode}.genesisCeremony"), "the founding of a chain");
-    }
-    if node.bootstrap().is_some() {
-        refuse("SEI0104", format!("spec.{mode}.snapshot.bootstrapImage"), "bootstrap through a Job");
-    }
     match node.tls.as_ref().map(|tls| &tls.source) {
-        Some(TlsSource::Secret(_)) => refuse("SEI0110", "spec.sidecar.tls.secretName".to_owned(), "TLS by Secret"),
         Some(TlsSource::Issuer(_)) => refuse("SEI0110", "spec.sidecar.tls.issuerName".to_owned(), "TLS by issuer"),
-        None => {}
+        Some(TlsSource::Secret(_)) | None => {}
     }
-    if node.signing_key.is_some() || node.keyring.is_some() {
-        refuse("SEI0125", format!("spec.{mode}"), "a validator with keys of its own");
+    if node.signing_key.is_some() {
+        let field = format!("spec.{}.signingKey", node.mode.field());
+        refuse("SEI0125", field, "a validator with a consensus key of its own");
     }
     (!problems.is_empty()).then_some(Refusal { reason: FEATURE_NOT_AVAILABLE, problems })
 }

@@ -2,12 +2,17 @@
 
 use std::collections::BTreeSet;
 
-use sei_planner::api::{NodePhase, PlanPhase, SeiNodeStatus, TaskPlan, TaskStatus};
+use sei_planner::api::{NodePhase, PlanPhase, SeiNodeStatus, TaskPlan, TaskStatus, conditions};
+use sei_planner::inspect::{TlsVerdict, tls_secret};
 use sei_planner::names::NodeKey;
 use sei_planner::node::{
-    Decision, Observed, PlanKind, PodFacts, Presence, SidecarHealth, TaskProbe, ValidNode, next_write,
+    Decision, Observed, PlanKind, PodFacts, Presence, SidecarHealth, TaskProbe, TlsSource, ValidNode, decide,
+    next_write, service_task,
 };
 
+use crate::secrets::read_secret;
+use crate::serving::{Stage, pod_id, stage, watched_pod};
+use crate::sidecars;
 use crate::world::{Clock, Cluster, ClusterError, Kind, ObjectId, Sidecar, TaskState, World};
 
 /// What is to be known before anything is decided.
@@ -17,14 +22,13 @@ pub(crate) async fn observe<C: Cluster, S: Sidecar, K: Clock>(
     status: &SeiNodeStatus,
 ) -> Result<Observed, ClusterError> {
     let key = &node.key;
-    let pod_id = ObjectId::new(Kind::Pod, &key.namespace, key.pod());
-    let pod = world.cluster.cached(&pod_id).map(|pod| PodFacts::of(&pod));
+    let pod = watched_pod(world, node, Stage::Production);
     let child = |kind, name: &str| ObjectId::new(kind, &key.namespace, name);
     let known = |kind| was_applied(status, kind);
     let claim = child(Kind::PersistentVolumeClaim, &node.data_volume.claim);
     let statefulset = presence(world, known(Kind::StatefulSet), &child(Kind::StatefulSet, &key.name)).await?;
     let (finished, in_flight) = match plan_to_replace(node, status, statefulset) {
-        Some(plan) => progress(world, node, plan, pod.as_ref()).await,
+        Some(plan) => progress(world, node, plan).await,
         None => (Vec::new(), TaskProbe::NotAsked),
     };
     // A sidecar without a name gives no answer.
@@ -33,7 +37,12 @@ pub(crate) async fn observe<C: Cluster, S: Sidecar, K: Clock>(
         statefulset,
         service: presence(world, service_known, &child(Kind::Service, &key.name)).await?,
         data_volume: presence(world, known(Kind::PersistentVolumeClaim), &claim).await?,
-        proxy_config: Presence::Unknown,
+        proxy_config: presence(
+            world,
+            node.tls.is_some() && known(Kind::ConfigMap),
+            &child(Kind::ConfigMap, &key.proxy_config()),
+        )
+        .await?,
         tls_secret: None,
         peers: label_peers(world, node),
         sidecar: health(world, node, status, pod.as_ref()).await,
@@ -61,9 +70,40 @@ pub(crate) async fn with_live_pod<C: Cluster, S: Sidecar, K: Clock>(
     if !names_a_pod {
         return Ok(seen);
     }
-    let id = ObjectId::new(Kind::Pod, &node.key.namespace, node.key.pod());
-    let pod = world.cluster.read(&id).await?.map(|pod| PodFacts::of(&pod));
+    let pod = world.cluster.read(&pod_id(node)).await?.map(|pod| PodFacts::of(&pod));
     Ok(Observed { pod, ..seen })
+}
+
+/// Adds what is to be said of a provisioned TLS Secret, where somebody wants to know: a plan that makes or replaces a pod is
+/// about to start, or a running node's was not looked at for long. A plan that is under way needs it no more.
+pub(crate) async fn with_tls_secret<C: Cluster, S: Sidecar, K: Clock>(
+    world: &World<C, S, K>,
+    node: &ValidNode,
+    status: &SeiNodeStatus,
+    seen: Observed,
+) -> Result<Observed, ClusterError> {
+    let Some(TlsSource::Secret(name)) = node.tls.as_ref().map(|tls| &tls.source) else { return Ok(seen) };
+    let now = world.clock.now();
+    let needed = match decide(node, status, &seen, now) {
+        Decision::Start(kind, _) | Decision::Supersede(kind, _) => kind.touches_the_pod(),
+        Decision::Continue | Decision::RestoreService | Decision::Wait(_) | Decision::Idle => false,
+    };
+    let due = status.phase() == NodePhase::Running && world.memory.secret_is_due(&node.key, now);
+    if !needed && !due {
+        return Ok(seen);
+    }
+    let verdict = match read_secret(world, &node.key.namespace, name).await {
+        Ok(secret) => tls_secret(secret.as_ref(), name, &node.key.namespace, &node.required_dns_names(), now),
+        Err(error @ ClusterError::Rejected { .. }) => TlsVerdict {
+            ready: false,
+            reason: conditions::TLS_SECRET_UNAVAILABLE,
+            message: format!("transient error getting Secret {name:?}: {error}"),
+            expires: None,
+        },
+        Err(error) => return Err(error),
+    };
+    world.memory.secret_was_read(&node.key, now);
+    Ok(Observed { tls_secret: Some(verdict), ..seen })
 }
 
 /// Whether a child is there. What the watch does not show is confirmed by a live read where it would lead to a plan: a
@@ -90,9 +130,10 @@ fn was_applied(status: &SeiNodeStatus, kind: Kind) -> bool {
 fn applied_in(plan: &TaskPlan, kind: Kind) -> bool {
     let task = match kind {
         Kind::StatefulSet => "apply-statefulset",
-        Kind::Service => "apply-service",
+        Kind::Service => return service_task(plan).is_some(),
+        Kind::ConfigMap => "apply-rbac-proxy-config",
         Kind::PersistentVolumeClaim => "ensure-data-pvc",
-        Kind::SeiNode | Kind::PersistentVolume | Kind::Pod => return false,
+        Kind::SeiNode | Kind::PersistentVolume | Kind::Pod | Kind::Job | Kind::Secret => return false,
     };
     plan.tasks.iter().any(|planned| planned.kind == task && planned.status == TaskStatus::Complete)
 }
@@ -120,7 +161,7 @@ async fn health<C: Cluster, S: Sidecar, K: Clock>(
     if status.phase() != NodePhase::Running || busy || !world.memory.health_is_due(&node.key, pod, now) {
         return SidecarHealth::NotAsked;
     }
-    let answer = world.sidecar.healthz(&node.sidecar_url(pod)).await;
+    let answer = sidecars::healthz(world, node, pod).await;
     world.memory.health_was_asked(&node.key, pod, answer.is_ok(), now);
     match answer {
         Ok(true) => SidecarHealth::Ready,
@@ -141,18 +182,22 @@ async fn progress<C: Cluster, S: Sidecar, K: Clock>(
     world: &World<C, S, K>,
     node: &ValidNode,
     plan: &TaskPlan,
-    pod: Option<&PodFacts>,
 ) -> (Vec<String>, TaskProbe) {
-    let url = node.sidecar_url(pod);
     let mut finished = Vec::new();
     while let Some(task) = next_write(plan, &finished) {
-        let probe = match world.sidecar.task(&url, &task.id).await {
+        let stage = plan.tasks.iter().position(|other| other.id == task.id).map(|index| stage(plan, index));
+        let stage = stage.unwrap_or(Stage::Production);
+        let pod = watched_pod(world, node, stage);
+        let probe = match sidecars::task(world, node, pod.as_ref(), &task.id).await {
             Ok(Some(report)) if report.state == TaskState::Completed => {
                 finished.push(task.id.clone());
                 continue;
             }
             Ok(Some(report)) if report.state == TaskState::Running => TaskProbe::Running,
             Ok(_) => TaskProbe::Idle,
+            // Nobody answers, and the planner looks at the production pod only: while the container of the bootstrap
+            // pod runs, the task may, too.
+            Err(_) if stage == Stage::Bootstrap && pod.is_some_and(|pod| pod.sidecar_running) => TaskProbe::Running,
             Err(_) => TaskProbe::Unreachable,
         };
         return (finished, probe);

@@ -9,7 +9,7 @@ use sei_planner::node::{
 use crate::delete::delete_node;
 use crate::finalizer::with_finalizer;
 use crate::not_yet::not_yet;
-use crate::observe::{observe, with_live_pod};
+use crate::observe::{observe, with_live_pod, with_tls_secret};
 use crate::run_plan::{Progress, restore_service, run_until_it_waits};
 use crate::world::{Clock, Cluster, ClusterError, LookAgain, Sidecar, World};
 
@@ -52,6 +52,7 @@ async fn follow<C: Cluster, S: Sidecar, K: Clock>(
 ) -> Result<LookAgain, ClusterError> {
     let old = node.status.clone().unwrap_or_default();
     let seen = observe(world, valid, &old).await?;
+    let seen = with_tls_secret(world, valid, &old, seen).await?;
     let decision = decide(valid, &old, &seen, world.clock.now());
     let seen = with_live_pod(world, valid, seen, &decision).await?;
     let progress = match draft(valid, &old, &seen, &decision, &world.clock.fresh_plan_id()) {

@@ -50,13 +50,20 @@ pub(crate) async fn run_until_it_waits<C: Cluster, S: Sidecar, K: Clock>(
         };
         let look_at = settle(&mut plan, index, &outcome, world.clock.now());
         match outcome {
-            Outcome::Done(seen) => stamps.extend(seen),
+            Outcome::Done(seen) => {
+                // Only the Job knows that it got there, and the next task deletes it: what it said is stored first.
+                let evidence_goes_next = seen.iter().any(|stamp| matches!(stamp, Stamp::Bootstrapped(_)));
+                stamps.extend(seen);
+                if evidence_goes_next {
+                    break Some(world.clock.now());
+                }
+            }
             Outcome::Failed(Failure::LostGround { learned, .. }) => {
                 stamps.extend(learned);
                 break look_at;
             }
             Outcome::Waiting(_) | Outcome::Failed(_) => {
-                stamps.extend(stamps_of_failure(node, &plan, index, &outcome));
+                stamps.extend(stamps_of_failure(node.data_volume.imported, &plan, index, &outcome));
                 break look_at;
             }
         }

@@ -28,6 +28,12 @@ pub enum Kind {
     PersistentVolume,
     /// `v1` Pod.
     Pod,
+    /// `batch/v1` Job.
+    Job,
+    /// `v1` ConfigMap.
+    ConfigMap,
+    /// `v1` Secret: read by name where a check needs it, never cached, listed, watched or written (D8).
+    Secret,
 }
 
 impl Kind {
@@ -37,7 +43,13 @@ impl Kind {
         match self {
             Self::SeiNode => sei_planner::api::API_VERSION,
             Self::StatefulSet => "apps/v1",
-            Self::Service | Self::PersistentVolumeClaim | Self::PersistentVolume | Self::Pod => "v1",
+            Self::Job => "batch/v1",
+            Self::Service
+            | Self::PersistentVolumeClaim
+            | Self::PersistentVolume
+            | Self::Pod
+            | Self::ConfigMap
+            | Self::Secret => "v1",
         }
     }
 
@@ -51,6 +63,9 @@ impl Kind {
             Self::PersistentVolumeClaim => "PersistentVolumeClaim",
             Self::PersistentVolume => "PersistentVolume",
             Self::Pod => "Pod",
+            Self::Job => "Job",
+            Self::ConfigMap => "ConfigMap",
+            Self::Secret => "Secret",
         }
     }
 
@@ -64,6 +79,9 @@ impl Kind {
             Self::PersistentVolumeClaim => "persistentvolumeclaims",
             Self::PersistentVolume => "persistentvolumes",
             Self::Pod => "pods",
+            Self::Job => "jobs",
+            Self::ConfigMap => "configmaps",
+            Self::Secret => "secrets",
         }
     }
 
@@ -72,18 +90,28 @@ impl Kind {
     pub fn namespaced(self) -> bool {
         match self {
             Self::PersistentVolume => false,
-            Self::SeiNode | Self::StatefulSet | Self::Service | Self::PersistentVolumeClaim | Self::Pod => true,
+            Self::SeiNode
+            | Self::StatefulSet
+            | Self::Service
+            | Self::PersistentVolumeClaim
+            | Self::Pod
+            | Self::Job
+            | Self::ConfigMap
+            | Self::Secret => true,
         }
     }
 
     /// Every kind.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 9] = [
         Self::SeiNode,
         Self::StatefulSet,
         Self::Service,
         Self::PersistentVolumeClaim,
         Self::PersistentVolume,
         Self::Pod,
+        Self::Job,
+        Self::ConfigMap,
+        Self::Secret,
     ];
 }
 
@@ -136,16 +164,35 @@ pub enum Created {
     AlreadyExists,
 }
 
+/// What becomes of the children of an object that is deleted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Propagation {
+    /// They go after it.
+    Background,
+    /// They go before it: while it is there, some of them may be.
+    Foreground,
+}
+
 /// The API server, as far as the operator uses it.
 ///
-/// `cached` and `peers` answer from watches and cost no request; everything else is a request. Objects are JSON
-/// values as the API server returns them.
+/// `cached`, `cached_pods` and `peers` answer from watches and cost no request; everything else is a request. Objects are
+/// JSON values as the API server returns them.
 pub trait Cluster: Send + Sync {
     /// The node, at least as new as the last write this process made to it.
     fn node(&self, key: &NodeKey) -> impl Future<Output = Result<Option<SeiNode>, ClusterError>> + Send;
 
-    /// What the watches last saw of an object: its metadata, and for pods also `status`.
+    /// What the watches last saw of an object: its metadata, and for pods everything. Never a Secret.
     fn cached(&self, id: &ObjectId) -> Option<Value>;
+
+    /// Pods of `namespace` that carry all labels of `selector`, from the watch.
+    fn cached_pods(&self, namespace: &str, selector: &BTreeMap<String, String>) -> Vec<Value>;
+
+    /// Pods of `namespace` that carry all labels of `selector`, live.
+    fn pods(
+        &self,
+        namespace: &str,
+        selector: &BTreeMap<String, String>,
+    ) -> impl Future<Output = Result<Vec<Value>, ClusterError>> + Send;
 
     /// SeiNodes in `namespace` that carry all labels of `selector`, from the watch.
     fn peers(&self, namespace: &str, selector: &BTreeMap<String, String>) -> Vec<NodeKey>;
@@ -159,8 +206,13 @@ pub trait Cluster: Send + Sync {
     /// A forced server-side apply under [`sei_planner::api::FIELD_MANAGER`]; returns the object as it stands after it.
     fn apply(&self, id: &ObjectId, object: &Value) -> impl Future<Output = Result<Value, ClusterError>> + Send;
 
-    /// A delete with background propagation that only an object of this uid obeys. `Ok` also when it is gone already.
-    fn delete(&self, id: &ObjectId, uid: &str) -> impl Future<Output = Result<(), ClusterError>> + Send;
+    /// A delete that only an object of this uid obeys. `Ok` also when it is gone already.
+    fn delete(
+        &self,
+        id: &ObjectId,
+        uid: &str,
+        children: Propagation,
+    ) -> impl Future<Output = Result<(), ClusterError>> + Send;
 
     /// A merge patch of metadata (finalizers, owner references) that carries uid and resourceVersion of the version read.
     fn patch_metadata(
@@ -220,6 +272,9 @@ pub enum SidecarError {
     /// No answer: refused, reset, timed out, no such host.
     #[error("{0}")]
     Unreachable(String),
+    /// Somebody answered who does not have the certificate of this node.
+    #[error("{0}")]
+    Untrusted(String),
     /// 400: the same request will be refused again.
     #[error("{0}")]
     Refused(String),
@@ -233,16 +288,32 @@ pub enum SidecarError {
     },
 }
 
-/// A node's sidecar. `base_url` has no trailing slash. Every call has a deadline of its own.
+/// Where a sidecar is reached, and how it proves that it is the one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Address {
+    /// Scheme, host and port, without a trailing slash.
+    pub url: String,
+    /// The certificate (DER) that an `https` server must present; nobody else is talked to.
+    pub pinned: Option<Vec<u8>>,
+}
+
+impl Address {
+    /// A sidecar without TLS.
+    pub fn plain(url: impl Into<String>) -> Self {
+        Self { url: url.into(), pinned: None }
+    }
+}
+
+/// A node's sidecar. Every call has a deadline of its own.
 pub trait Sidecar: Send + Sync {
     /// `POST /v0/tasks`.
-    fn submit(&self, base_url: &str, request: &TaskRequest) -> impl Future<Output = Result<(), SidecarError>> + Send;
+    fn submit(&self, at: &Address, request: &TaskRequest) -> impl Future<Output = Result<(), SidecarError>> + Send;
 
     /// `GET /v0/tasks/{id}`; `None` when the sidecar does not know the id.
-    fn task(&self, base_url: &str, id: &str) -> impl Future<Output = Result<Option<TaskReport>, SidecarError>> + Send;
+    fn task(&self, at: &Address, id: &str) -> impl Future<Output = Result<Option<TaskReport>, SidecarError>> + Send;
 
     /// `GET /v0/healthz`: true for 200, false for 503.
-    fn healthz(&self, base_url: &str) -> impl Future<Output = Result<bool, SidecarError>> + Send;
+    fn healthz(&self, at: &Address) -> impl Future<Output = Result<bool, SidecarError>> + Send;
 }
 
 /// The two things a pure planner cannot make: the time, and ids that nobody used before.

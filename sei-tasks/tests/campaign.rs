@@ -6,9 +6,12 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
+mod living;
+
 use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use living::secrets::{NAMES, certificate, founder, keyring, passphrase, validator_with_keyring};
 use sei_planner::api::{ConditionStatus, NodePhase, PlanPhase, SeiNode, conditions};
 use sei_planner::names::NodeKey;
 use sei_planner::platform::Platform;
@@ -20,6 +23,10 @@ use serde_json::{Value, json};
 const REGRESSIONS: [u64; 10] = [30, 138, 255, 382, 1049, 1054, 1094, 1663, 2520, 3061];
 /// Seeds that run when nobody asks for others.
 const DEFAULT_RUNS: u64 = 250;
+/// From this seed on lives of all kinds of nodes; before it lives of full nodes.
+const OTHER_KINDS: u64 = 1_000_000;
+/// Seeds of those that run when nobody asks for others.
+const OTHER_RUNS: u64 = 200;
 /// Virtual seconds in which a node converges once nothing goes wrong any more.
 const CALM_SECONDS: i64 = 4 * 3600;
 /// Virtual seconds in which a deleted node is gone.
@@ -115,6 +122,30 @@ fn spec(random: &mut Random) -> Value {
     json!({"chainId": "pacific-1", "image": random.pick(&IMAGES), "fullNode": full_node, "peers": peers})
 }
 
+/// `spec` of a node of any kind.
+fn any_spec(random: &mut Random) -> Value {
+    let snapshot = match random.below(3) {
+        0 => json!({"s3": {"targetHeight": 100}}),
+        _ => json!({"s3": {"targetHeight": 100}, "bootstrapImage": "registry.example/seid:bootstrap"}),
+    };
+    let (mode, member) = match random.below(8) {
+        0 => ("archive", json!({})),
+        1..=3 => ("replayer", json!({"snapshot": snapshot})),
+        4 => ("fullNode", json!({"snapshot": snapshot})),
+        5 => ("validator", json!({"snapshot": snapshot})),
+        6 => ("validator", validator_with_keyring()),
+        _ => ("validator", founder()),
+    };
+    let mut spec = json!({
+        "chainId": "pacific-1", "image": random.pick(&IMAGES), mode: member,
+        "peers": [{"static": {"addresses": ["aa@peer.example:26656"]}}],
+    });
+    if random.once_in(3) {
+        spec["sidecar"] = json!({"tls": {"secretName": "rpc-0-tls"}});
+    }
+    spec
+}
+
 fn manifest(name: &str, spec: &Value) -> Value {
     json!({
         "apiVersion": "sei.io/v1alpha1", "kind": "SeiNode",
@@ -132,6 +163,8 @@ struct Campaign {
     driver: Driver<SeiOperator>,
     key: NodeKey,
     spec: Value,
+    /// Whether what full nodes do not have may go wrong, too.
+    every_kind: bool,
     /// What was done, for people.
     done: Vec<String>,
     retries: u32,
@@ -142,8 +175,16 @@ impl Campaign {
         let mut random = Random(seed);
         let sim = Sim::new(options(&mut random));
         let driver = sim.drive(SeiOperator { platform: Platform::demo() });
-        let spec = spec(&mut random);
-        Self { random, driver, key: NodeKey::new("nodes", "rpc-0"), spec, done: Vec::new(), retries: 0 }
+        let spec = if seed < OTHER_KINDS { spec(&mut random) } else { any_spec(&mut random) };
+        Self {
+            every_kind: seed >= OTHER_KINDS,
+            random,
+            driver,
+            key: NodeKey::new("nodes", "rpc-0"),
+            spec,
+            done: Vec::new(),
+            retries: 0,
+        }
     }
 
     fn sim(&self) -> Sim {
@@ -174,7 +215,11 @@ impl Campaign {
                 _ => self.random.seconds(2000),
             };
             self.run_for(seconds)?;
-            self.act();
+            if self.every_kind && self.random.once_in(3) {
+                self.act_on_others();
+            } else {
+                self.act();
+            }
         }
         self.calm_down()?;
         self.converge()?;
@@ -196,6 +241,7 @@ impl Campaign {
             self.spec["dataVolume"] = json!({"retainOnDelete": self.random.once_in(2)});
         }
         self.note(format!("create {}", self.spec));
+        self.provide_secrets();
         self.sim().user_apply(manifest("rpc-0", &self.spec)).unwrap();
     }
 
@@ -204,6 +250,44 @@ impl Campaign {
         if self.node().is_none() {
             self.sim().user_delete(&id(Kind::PersistentVolumeClaim, "data-rpc-0"));
             self.create();
+        }
+    }
+
+    /// What a user provides beside the node.
+    fn provide_secrets(&self) {
+        if self.every_kind {
+            for secret in [keyring(), passphrase(), certificate(&NAMES)] {
+                self.sim().user_apply(secret).unwrap();
+            }
+        }
+    }
+
+    /// Things that full nodes without TLS do not have.
+    fn act_on_others(&mut self) {
+        match self.random.below(8) {
+            0 => self.delete(Kind::Job, "rpc-0-bootstrap"),
+            1 => {
+                let pods = self.sim().objects(Kind::Pod);
+                let name = pods.first().and_then(|pod| pod["metadata"]["name"].as_str()).unwrap_or_default().to_owned();
+                self.delete(Kind::Pod, &name);
+            }
+            2 => self.delete(Kind::ConfigMap, "rpc-0-rbac-proxy-config"),
+            3 => {
+                let name = self.random.pick(&["operator", "unlock", "rpc-0-tls"]);
+                self.delete(Kind::Secret, name);
+            }
+            4 | 5 => {
+                self.note("provide the Secrets");
+                self.provide_secrets();
+            }
+            6 => {
+                self.note("seid of the bootstrap fails");
+                self.sim().fail_task("bootstrap-seid", 1, "");
+            }
+            _ => {
+                self.note("restart the sidecar");
+                self.sim().restart_sidecar(&self.key);
+            }
         }
     }
 
@@ -286,11 +370,14 @@ impl Campaign {
     }
 
     fn edit_sidecar(&mut self) {
-        let sidecar = if self.random.once_in(2) {
+        let mut sidecar = if self.random.once_in(2) {
             json!({"port": 7777 + self.random.below(3)})
         } else {
             json!({"image": self.random.pick(&SIDECARS)})
         };
+        if self.spec["sidecar"].get("tls").is_some() {
+            sidecar["tls"] = self.spec["sidecar"]["tls"].clone();
+        }
         self.edit("sidecar", sidecar);
     }
 
@@ -333,6 +420,7 @@ impl Campaign {
     fn calm_down(&mut self) -> Result<(), String> {
         self.note("calm");
         self.sim().calm_down();
+        self.provide_secrets();
         if self.node().is_some_and(|node| node.metadata.deletion_timestamp.is_some()) {
             let key = self.key.clone();
             let gone = self.driver.run_until(|sim| sim.sei_node(&key).is_none(), GONE_SECONDS);
@@ -385,7 +473,8 @@ impl Campaign {
         let starts = self.sim().seid_starts(&self.key);
         same("image that runs", starts.last().map(|start| start.image.as_str()), self.spec_image().as_deref())?;
         let mut volumes = BTreeSet::new();
-        let syncs = self.spec["fullNode"].get("snapshot").is_some();
+        let modes = ["fullNode", "replayer", "validator"];
+        let syncs = modes.iter().any(|mode| self.spec[*mode].get("snapshot").is_some());
         let first = |volume: &str, volumes: &mut BTreeSet<String>| volumes.insert(volume.to_owned());
         if let Some(start) = starts.iter().find(|start| first(&start.volume, &mut volumes) && syncs != start.state_sync)
         {
@@ -438,7 +527,10 @@ fn run(seed: u64) -> Result<(), String> {
 
 fn seeds() -> Vec<u64> {
     let Ok(asked) = std::env::var("CAMPAIGN_SEEDS") else {
-        return REGRESSIONS.into_iter().chain(1..=DEFAULT_RUNS).collect();
+        return {
+            let others = OTHER_KINDS..OTHER_KINDS + OTHER_RUNS;
+            REGRESSIONS.into_iter().chain(1..=DEFAULT_RUNS).chain(others).collect()
+        };
     };
     let number = |text: &str| text.trim().parse::<u64>().expect("CAMPAIGN_SEEDS is a number or a range");
     match asked.split_once("..") {

@@ -1,9 +1,12 @@
 //! A crash before and after every single call of an init and of an image update, and every other fault a call can have,
-//! for every way to start a full node: each run ends where the run without a fault ends (S10, L1), and is silent
+//! for every way to start a node: each run ends where the run without a fault ends (S10, L1), and is silent
 //! afterwards (L2).
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
+mod living;
+
+use living::secrets::{NAMES, certificate, founder, keyring, passphrase, validator_with_keyring};
 use sei_planner::names::NodeKey;
 use sei_planner::platform::Platform;
 use sei_tasks::sim::{Driver, Fault, Options, Point, SeiOperator, Sim};
@@ -14,30 +17,52 @@ const LIMIT_SECONDS: i64 = 4 * 3600;
 const FAULTS: [Fault; 5] =
     [Fault::Crash(Point::Before), Fault::Crash(Point::After), Fault::LostRequest, Fault::LostAnswer, Fault::Conflict];
 
-fn sources() -> [(&'static str, Value); 3] {
+/// A node, and the Secrets that it needs.
+struct Node {
+    what: &'static str,
+    spec: Value,
+    secrets: Vec<Value>,
+}
+
+impl Node {
+    fn of(what: &'static str, mode: &str, member: Value) -> Self {
+        let spec = json!({
+            "chainId": "pacific-1", "image": "registry.example/seid:v1", mode: member,
+            "peers": [{"static": {"addresses": ["aa@peer.example:26656"]}}],
+        });
+        Self { what, spec, secrets: Vec::new() }
+    }
+
+    fn behind_tls(mut self) -> Self {
+        self.spec["sidecar"] = json!({"tls": {"secretName": "rpc-0-tls"}});
+        self.secrets.push(certificate(&NAMES));
+        self
+    }
+}
+
+fn full_nodes() -> [Node; 3] {
     [
-        ("genesis", json!({})),
-        ("state sync", json!({"snapshot": {"stateSync": {}}})),
-        ("S3", json!({"snapshot": {"s3": {"targetHeight": 100}}})),
+        Node::of("genesis", "fullNode", json!({})),
+        Node::of("state sync", "fullNode", json!({"snapshot": {"stateSync": {}}})),
+        Node::of("S3", "fullNode", json!({"snapshot": {"s3": {"targetHeight": 100}}})),
     ]
 }
 
-fn manifest(full_node: &Value) -> Value {
-    json!({
-        "apiVersion": "sei.io/v1alpha1", "kind": "SeiNode",
-        "metadata": {"namespace": "nodes", "name": "rpc-0"},
-        "spec": {
-            "chainId": "pacific-1", "image": "registry.example/seid:v1", "fullNode": full_node,
-            "peers": [{"static": {"addresses": ["aa@peer.example:26656"]}}],
-        },
-    })
+fn bootstrapped() -> Node {
+    let snapshot = json!({"s3": {"targetHeight": 100}, "bootstrapImage": "registry.example/seid:bootstrap"});
+    Node::of("bootstrap", "replayer", json!({"snapshot": snapshot}))
 }
 
 /// A world in which a node was brought up and then updated.
-fn run(what: &str, full_node: &Value, options: Options) -> Driver<SeiOperator> {
+fn run(what: &str, node: &Node, options: Options) -> Driver<SeiOperator> {
     let sim = Sim::new(options);
     let mut driver = sim.drive(SeiOperator { platform: Platform::demo() });
-    sim.user_apply(manifest(full_node)).unwrap();
+    for secret in &node.secrets {
+        sim.user_apply(secret.clone()).unwrap();
+    }
+    let metadata = json!({"namespace": "nodes", "name": "rpc-0"});
+    let manifest = json!({"apiVersion": "sei.io/v1alpha1", "kind": "SeiNode", "metadata": metadata, "spec": node.spec});
+    sim.user_apply(manifest).unwrap();
     driver.run_until_idle(LIMIT_SECONDS).unwrap_or_else(|stopped| panic!("{what}: init {stopped}"));
     let key = NodeKey::new("nodes", "rpc-0");
     sim.user_edit(&key, |spec| spec["image"] = json!("registry.example/seid:v2"));
@@ -48,21 +73,21 @@ fn run(what: &str, full_node: &Value, options: Options) -> Driver<SeiOperator> {
     driver
 }
 
-fn every_fault_of(source: &str, full_node: &Value, options: &Options) {
-    let calm = run(source, full_node, options.clone());
+fn every_fault_of(node: &Node, options: &Options) {
+    let calm = run(node.what, node, options.clone());
     let wanted = calm.sim().fingerprint();
     assert_eq!(wanted.to_string().matches("seid:v1").count(), 0, "the calm run ends on v2: {wanted:#}");
     let calls = calm.sim().calls();
     for call in 1..=calls {
         for fault in FAULTS {
-            let what = format!("{source}, {fault:?} at call {call}");
-            let mut driver = run(&what, full_node, options.clone().fault(call, fault));
+            let what = format!("{}, {fault:?} at call {call}", node.what);
+            let mut driver = run(&what, node, options.clone().fault(call, fault));
             let ended = driver.sim().fingerprint();
             assert!(ended == wanted, "{what}:\n{}", difference(&wanted, &ended));
             driver.assert_silent(3).unwrap_or_else(|stopped| panic!("{what}: {stopped}"));
         }
     }
-    println!("{source}: {} runs of about {calls} calls", u64::try_from(FAULTS.len()).unwrap() * calls);
+    println!("{}: {} runs of about {calls} calls", node.what, u64::try_from(FAULTS.len()).unwrap() * calls);
 }
 
 /// The lines that only one of two states has.
@@ -75,19 +100,37 @@ fn difference(wanted: &Value, ended: &Value) -> String {
     only(&wanted, &ended, '-') + &only(&ended, &wanted, '+')
 }
 
+/// Long enough to be polled, short enough that polls do not drown the rest.
+fn slow() -> Options {
+    let mut options = Options::default().realistic();
+    options.durations.seconds.values_mut().for_each(|seconds| *seconds = (*seconds).min(12));
+    options
+}
+
 #[test]
 fn every_call_with_sidecars_that_answer_at_once() {
-    for (source, full_node) in sources() {
-        every_fault_of(source, &full_node, &Options::default());
+    for node in full_nodes() {
+        every_fault_of(&node, &Options::default());
     }
 }
 
 #[test]
 fn every_call_with_sidecars_that_take_their_time() {
-    let mut options = Options::default().realistic();
-    // Long enough to be polled, short enough that polls do not drown the rest.
-    options.durations.seconds.values_mut().for_each(|seconds| *seconds = (*seconds).min(12));
-    for (source, full_node) in sources() {
-        every_fault_of(source, &full_node, &options);
+    for node in full_nodes() {
+        every_fault_of(&node, &slow());
+    }
+}
+
+#[test]
+fn every_call_of_a_bootstrap_behind_tls() {
+    every_fault_of(&bootstrapped().behind_tls(), &Options::default());
+}
+
+#[test]
+fn every_call_of_validators() {
+    let secrets = vec![keyring(), passphrase()];
+    let keyring = Node { secrets, ..Node::of("keyring", "validator", validator_with_keyring()) };
+    for node in [keyring, Node::of("founder", "validator", founder())] {
+        every_fault_of(&node, &Options::default());
     }
 }

@@ -4,13 +4,15 @@
 
 use std::sync::{Arc, Mutex};
 
-use sei_tasks::http::HttpSidecar;
-use sei_tasks::world::{Sidecar, SidecarError, TaskReport, TaskRequest, TaskState};
+use sei_tasks::http::{HttpSidecar, TOKEN_FILE};
+use sei_tasks::world::{Address, Sidecar, SidecarError, TaskReport, TaskRequest, TaskState};
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
-const NODE: &str = "http://rpc-0-0.rpc-0.nodes.svc.cluster.local:7777";
+fn node() -> Address {
+    Address::plain("http://rpc-0-0.rpc-0.nodes.svc.cluster.local:7777")
+}
 
 /// A server for one connection: it answers every request with the next text, and never again when they run out.
 struct Played {
@@ -40,7 +42,10 @@ impl Played {
                 }
             }
         });
-        Self { sidecar: HttpSidecar::new(Some(format!("http://{address}").parse().unwrap())), requests }
+        Self {
+            sidecar: HttpSidecar::new(Some(format!("http://{address}").parse().unwrap()), TOKEN_FILE.into()),
+            requests,
+        }
     }
 
     fn requests(&self) -> Vec<String> {
@@ -69,14 +74,14 @@ async fn answers_are_read_and_the_connection_is_kept() {
     ])
     .await;
     let sidecar = &played.sidecar;
-    assert_eq!(sidecar.submit(NODE, &request()).await, Ok(()));
+    assert_eq!(sidecar.submit(&node(), &request()).await, Ok(()));
     let running = TaskReport { state: TaskState::Running, error: String::new() };
-    assert_eq!(sidecar.task(NODE, "an-id").await, Ok(Some(running)));
+    assert_eq!(sidecar.task(&node(), "an-id").await, Ok(Some(running)));
     let failed = TaskReport { state: TaskState::Failed, error: "no such bucket".into() };
-    assert_eq!(sidecar.task(NODE, "an-id").await, Ok(Some(failed)));
-    assert_eq!(sidecar.task(NODE, "an-id").await, Ok(None));
-    assert_eq!(sidecar.healthz(NODE).await, Ok(true));
-    assert_eq!(sidecar.healthz(NODE).await, Ok(false));
+    assert_eq!(sidecar.task(&node(), "an-id").await, Ok(Some(failed)));
+    assert_eq!(sidecar.task(&node(), "an-id").await, Ok(None));
+    assert_eq!(sidecar.healthz(&node()).await, Ok(true));
+    assert_eq!(sidecar.healthz(&node()).await, Ok(false));
 
     let requests = played.requests();
     assert!(requests[0].starts_with("POST /v0/tasks HTTP/1.1\r\n"), "{}", requests[0]);
@@ -94,7 +99,7 @@ async fn answers_are_read_and_the_connection_is_kept() {
 async fn a_refusal_carries_the_words_of_the_sidecar() {
     let played = Played::answering(vec![answer("400 Bad Request", r#"{"error":"unknown task type: x"}"#)]).await;
     let refused = SidecarError::Refused("unknown task type: x".into());
-    assert_eq!(played.sidecar.submit(NODE, &request()).await, Err(refused));
+    assert_eq!(played.sidecar.submit(&node(), &request()).await, Err(refused));
 }
 
 #[tokio::test]
@@ -106,15 +111,15 @@ async fn answers_nobody_described_are_shown_in_part() {
     ])
     .await;
     let unexpected = |code, body: &str| Err(SidecarError::Unexpected { code, body: body.into() });
-    assert_eq!(played.sidecar.task(NODE, "an-id").await, unexpected(500, &"x".repeat(200)));
-    assert_eq!(played.sidecar.task(NODE, "an-id").await, unexpected(200, "not json"));
-    assert_eq!(played.sidecar.task(NODE, "an-id").await, unexpected(200, r#"{"status":"sleeping"}"#));
+    assert_eq!(played.sidecar.task(&node(), "an-id").await, unexpected(500, &"x".repeat(200)));
+    assert_eq!(played.sidecar.task(&node(), "an-id").await, unexpected(200, "not json"));
+    assert_eq!(played.sidecar.task(&node(), "an-id").await, unexpected(200, r#"{"status":"sleeping"}"#));
 }
 
 #[tokio::test]
 async fn an_answer_without_end_is_cut_off() {
     let played = Played::answering(vec![answer("200 OK", &" ".repeat(2 << 20))]).await;
-    let answer = played.sidecar.task(NODE, "an-id").await;
+    let answer = played.sidecar.task(&node(), "an-id").await;
     assert!(matches!(&answer, Err(SidecarError::Unreachable(why)) if why.contains("length limit")), "{answer:?}");
 }
 
@@ -123,9 +128,9 @@ async fn an_answer_without_end_is_cut_off() {
 async fn a_sidecar_that_hangs_costs_a_deadline() {
     let played = Played::answering(Vec::new()).await;
     let hung = |seconds| Err(SidecarError::Unreachable(format!("no answer within {seconds} s")));
-    assert_eq!(played.sidecar.healthz(NODE).await, hung(2));
+    assert_eq!(played.sidecar.healthz(&node()).await, hung(2));
     let played = Played::answering(Vec::new()).await;
-    assert_eq!(played.sidecar.task(NODE, "an-id").await.map(|_| true), hung(10));
+    assert_eq!(played.sidecar.task(&node(), "an-id").await.map(|_| true), hung(10));
 }
 
 #[tokio::test]
@@ -133,7 +138,7 @@ async fn nobody_there_is_unreachable() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     drop(listener);
-    let sidecar = HttpSidecar::new(Some(format!("http://{address}").parse().unwrap()));
-    let answer = sidecar.healthz(NODE).await;
+    let sidecar = HttpSidecar::new(Some(format!("http://{address}").parse().unwrap()), TOKEN_FILE.into());
+    let answer = sidecar.healthz(&node()).await;
     assert!(matches!(&answer, Err(SidecarError::Unreachable(why)) if why.contains("refused")), "{answer:?}");
 }

@@ -2,113 +2,15 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
-use sei_planner::api::{ConditionStatus, NodePhase, PlanPhase, SeiNodeStatus, conditions};
+mod living;
+
+use living::{LIMIT_SECONDS, Life, V1, V2, V3};
+use sei_planner::api::{ConditionStatus, NodePhase, PlanPhase, conditions};
 use sei_planner::names::NodeKey;
 use sei_planner::platform::Platform;
-use sei_tasks::sim::{Driver, Fault, Options, Point, SeiOperator, Sim, Verb};
-use sei_tasks::world::{Kind, ObjectId};
+use sei_tasks::sim::{Fault, Options, Point, SeiOperator, Sim};
+use sei_tasks::world::Kind;
 use serde_json::{Value, json};
-
-const V1: &str = "registry.example/seid:v1";
-const V2: &str = "registry.example/seid:v2";
-const V3: &str = "registry.example/seid:v3";
-/// Virtual seconds within which everything here comes to rest.
-const LIMIT_SECONDS: i64 = 6 * 3600;
-
-struct Life {
-    driver: Driver<SeiOperator>,
-    key: NodeKey,
-}
-
-impl Life {
-    /// A node was applied and nothing has happened yet.
-    fn begins(full_node: Value, options: Options) -> Self {
-        Self::of(
-            json!({"fullNode": full_node, "peers": [{"static": {"addresses": ["aa@peer.example:26656"]}}]}),
-            options,
-        )
-    }
-
-    fn of(spec: Value, options: Options) -> Self {
-        let sim = Sim::new(options);
-        let driver = sim.drive(SeiOperator { platform: Platform::demo() });
-        let mut manifest = json!({
-            "apiVersion": "sei.io/v1alpha1", "kind": "SeiNode",
-            "metadata": {"namespace": "nodes", "name": "rpc-0"},
-            "spec": {"chainId": "pacific-1", "image": V1},
-        });
-        for (key, value) in spec.as_object().unwrap() {
-            manifest["spec"][key] = value.clone();
-        }
-        sim.user_apply(manifest).unwrap();
-        Self { driver, key: NodeKey::new("nodes", "rpc-0") }
-    }
-
-    fn running(full_node: Value) -> Self {
-        let mut life = Self::begins(full_node, Options::default());
-        life.rest();
-        assert_eq!(life.status().phase(), NodePhase::Running);
-        life.driver.run_for(30).unwrap();
-        life
-    }
-
-    fn sim(&self) -> Sim {
-        self.driver.sim().clone()
-    }
-
-    fn status(&self) -> SeiNodeStatus {
-        self.sim().sei_node(&self.key).unwrap().status.unwrap_or_default()
-    }
-
-    fn rest(&mut self) {
-        self.driver.run_until_idle(LIMIT_SECONDS).unwrap_or_else(|stopped| panic!("{stopped}"));
-        assert_eq!(self.sim().violations(), []);
-    }
-
-    fn wait_for(&mut self, what: &str, reached: impl Fn(&SeiNodeStatus) -> bool) {
-        let key = self.key.clone();
-        let reached = |sim: &Sim| reached(&sim.sei_node(&key).unwrap().status.unwrap_or_default());
-        self.driver.run_until(reached, LIMIT_SECONDS).unwrap_or_else(|stopped| panic!("{what}: {stopped}"));
-    }
-
-    fn wait_for_task(&mut self, kind: &str) {
-        self.wait_for(kind, |status| {
-            let plan = status.plan.as_ref();
-            plan.is_some_and(|plan| plan.tasks.iter().any(|task| task.kind == kind && task.waiting_for.is_some()))
-        });
-    }
-
-    fn set_image(&self, image: &str) {
-        self.sim().user_edit(&self.key, |spec| spec["image"] = json!(image));
-    }
-
-    fn child(&self, kind: Kind, name: &str) -> Option<Value> {
-        self.sim().object(&ObjectId::new(kind, "nodes", name))
-    }
-
-    fn delete(&self, kind: Kind, name: &str) {
-        self.sim().user_delete(&ObjectId::new(kind, "nodes", name));
-    }
-
-    /// The node runs `image`: the pod does, the status says so, no plan is active, and then there is silence.
-    fn runs(&mut self, image: &str) {
-        self.rest();
-        let status = self.status();
-        let pod = self.child(Kind::Pod, "rpc-0-0").expect("a pod");
-        let seid = pod["spec"]["containers"].as_array().unwrap().iter().find(|c| c["name"] == "seid").unwrap();
-        assert_eq!(seid["image"], image);
-        assert_eq!(status.current_image.as_deref(), Some(image));
-        assert_eq!(status.phase(), NodePhase::Running);
-        assert_ne!(status.plan.unwrap().phase, PlanPhase::Active);
-        let seid = self.sim().seid_starts(&self.key);
-        assert_eq!(seid.last().expect("seid started").image, image);
-        self.driver.assert_silent(200).unwrap_or_else(|stopped| panic!("{stopped}"));
-    }
-
-    fn pods_replaced(&self) -> u64 {
-        self.sim().counters().of(Verb::Delete)
-    }
-}
 
 #[test]
 fn one_s3_node_costs_seven_writes_and_an_image_update_six() {
@@ -429,14 +331,14 @@ fn an_active_plan_with_nothing_left_to_do_ends() {
 
 #[test]
 fn a_refused_spec_is_said_once_and_recovers_when_it_is_mended() {
-    let without_height = json!({"fullNode": {"snapshot": {"stateSync": {}, "bootstrapImage": V2}}});
-    let mut life = Life::of(without_height, Options::default());
+    let spec = json!({"fullNode": {}, "overrides": {"evm.htp_port": "8545"}});
+    let mut life = Life::of(spec, Options::default());
     life.driver.run_for(3600).unwrap();
     let status = life.status();
     let refused = status.condition(conditions::SPEC_ACCEPTED).unwrap();
     assert_eq!((refused.status, refused.reason.as_str()), (ConditionStatus::False, conditions::INVALID_SPEC));
     assert!(life.sim().counters().writes() <= 2);
-    life.sim().user_edit(&life.key, |spec| spec["fullNode"] = json!({}));
+    life.sim().user_edit(&life.key, |spec| spec["overrides"] = json!({}));
     life.runs(V1);
 }
 

@@ -18,7 +18,7 @@ use kube::{Client, Config, ResourceExt};
 use sei_planner::api::Time;
 use sei_planner::names::NodeKey;
 use sei_planner::platform::Platform;
-use sei_tasks::http::HttpSidecar;
+use sei_tasks::http::{HttpSidecar, TOKEN_FILE};
 use sei_tasks::kube::KubeCluster;
 use sei_tasks::reconcile::reconcile_node;
 use sei_tasks::world::{Clock, ClusterError, LookAgain, World};
@@ -61,6 +61,9 @@ pub(crate) struct RunArgs {
     /// Send every sidecar call here, with the node's own address in the Host header: for a port-forward, or a played fleet.
     #[arg(long, value_name = "URL")]
     sidecar_via: Option<Uri>,
+    /// File with the token that TLS proxies of sidecars are shown.
+    #[arg(long, value_name = "FILE", default_value = TOKEN_FILE)]
+    sidecar_token: PathBuf,
 }
 
 /// Why the operator could not run.
@@ -114,7 +117,7 @@ pub(crate) async fn run(args: RunArgs, platform: Platform) -> Result<(), RunErro
     let cluster = KubeCluster::new(client, views.clone(), instance);
     let world = World {
         cluster,
-        sidecar: HttpSidecar::new(args.sidecar_via),
+        sidecar: HttpSidecar::new(args.sidecar_via, args.sidecar_token),
         clock: SystemClock,
         platform,
         memory: Memory::default(),

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use k8s_openapi::api::apps::v1::StatefulSet;
-use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Pod, Service};
+use k8s_openapi::api::batch::v1::Job;
+use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolumeClaim, Pod, Service};
 use kube::ResourceExt;
 use kube::core::{ApiResource, DynamicObject, PartialObjectMeta, Resource};
 use kube::runtime::reflector::{Lookup, ObjectRef, Store};
@@ -21,6 +22,8 @@ pub(super) struct WatchedViews {
     pub(super) statefulsets: Store<PartialObjectMeta<StatefulSet>>,
     pub(super) services: Store<PartialObjectMeta<Service>>,
     pub(super) claims: Store<PartialObjectMeta<PersistentVolumeClaim>>,
+    pub(super) jobs: Store<PartialObjectMeta<Job>>,
+    pub(super) config_maps: Store<PartialObjectMeta<ConfigMap>>,
     pub(super) pods: Store<Pod>,
 }
 
@@ -32,6 +35,8 @@ impl WatchedViews {
         let _ = self.statefulsets.wait_until_ready().await;
         let _ = self.services.wait_until_ready().await;
         let _ = self.claims.wait_until_ready().await;
+        let _ = self.jobs.wait_until_ready().await;
+        let _ = self.config_maps.wait_until_ready().await;
         let _ = self.pods.wait_until_ready().await;
     }
 }
@@ -56,8 +61,18 @@ impl Views for WatchedViews {
             Kind::Service => stored(&self.services, id),
             Kind::PersistentVolumeClaim => stored(&self.claims, id),
             Kind::Pod => stored(&self.pods, id),
-            Kind::SeiNode | Kind::PersistentVolume => None,
+            Kind::Job => stored(&self.jobs, id),
+            Kind::ConfigMap => stored(&self.config_maps, id),
+            Kind::SeiNode | Kind::PersistentVolume | Kind::Secret => None,
         }
+    }
+
+    fn pods(&self, namespace: &str, selector: &BTreeMap<String, String>) -> Vec<Value> {
+        let matching = self.pods.state_filter(|pod| {
+            pod.metadata.namespace.as_deref() == Some(namespace)
+                && selector.iter().all(|(key, value)| pod.labels().get(key) == Some(value))
+        });
+        matching.iter().filter_map(|pod| serde_json::to_value(&**pod).ok()).collect()
     }
 
     fn peers(&self, namespace: &str, selector: &BTreeMap<String, String>) -> Vec<NodeKey> {

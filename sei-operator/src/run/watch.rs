@@ -4,7 +4,8 @@ use std::fmt::Debug;
 
 use futures::stream::{BoxStream, StreamExt};
 use k8s_openapi::api::apps::v1::StatefulSet;
-use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Pod, Service};
+use k8s_openapi::api::batch::v1::Job;
+use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolumeClaim, Pod, Service};
 use kube::core::{ApiResource, DynamicObject, NamespaceResourceScope, PartialObjectMeta, Resource};
 use kube::runtime::controller::Controller;
 use kube::runtime::reflector::{self, ObjectRef, Store};
@@ -15,6 +16,7 @@ use sei_planner::api::{GROUP, KIND};
 use sei_planner::manifests::NODE_LABEL;
 use serde::de::DeserializeOwned;
 
+use self::Which::{All, OfNodes};
 use super::views::WatchedViews;
 
 type Touched<K> = BoxStream<'static, Result<K, watcher::Error>>;
@@ -26,6 +28,8 @@ pub(super) struct Streams {
     statefulsets: Touched<PartialObjectMeta<StatefulSet>>,
     services: Touched<PartialObjectMeta<Service>>,
     claims: Touched<PartialObjectMeta<PersistentVolumeClaim>>,
+    jobs: Touched<PartialObjectMeta<Job>>,
+    config_maps: Touched<PartialObjectMeta<ConfigMap>>,
     pods: Touched<Pod>,
 }
 
@@ -37,6 +41,8 @@ impl Streams {
             .owns_stream(self.statefulsets)
             .owns_stream(self.services)
             .owns_stream(self.claims)
+            .owns_stream(self.jobs)
+            .owns_stream(self.config_maps)
             .watches_stream(self.pods, move |pod| node_of(&pod, &resource))
     }
 }
@@ -45,18 +51,30 @@ impl Streams {
 pub(super) fn watches(client: &Client, namespace: Option<&str>) -> (WatchedViews, Streams) {
     let resource = node_resource();
     let nodes = node_stream(client, namespace, &resource);
-    let (statefulsets, statefulset_stream) = metadata_stream(client, namespace);
-    let (services, service_stream) = metadata_stream(client, namespace);
-    let (claims, claim_stream) = metadata_stream(client, namespace);
+    let (statefulsets, statefulset_stream) = metadata_stream(client, namespace, All);
+    let (services, service_stream) = metadata_stream(client, namespace, All);
+    let (claims, claim_stream) = metadata_stream(client, namespace, All);
+    let (jobs, job_stream) = metadata_stream(client, namespace, OfNodes);
+    let (config_maps, config_map_stream) = metadata_stream(client, namespace, OfNodes);
     let (pods, pod_stream) = pod_stream(client, namespace);
-    let views =
-        WatchedViews { resource: resource.clone(), nodes: nodes.1.clone(), statefulsets, services, claims, pods };
+    let views = WatchedViews {
+        resource: resource.clone(),
+        nodes: nodes.1.clone(),
+        statefulsets,
+        services,
+        claims,
+        jobs,
+        config_maps,
+        pods,
+    };
     let streams = Streams {
         resource,
         nodes,
         statefulsets: statefulset_stream,
         services: service_stream,
         claims: claim_stream,
+        jobs: job_stream,
+        config_maps: config_map_stream,
         pods: pod_stream,
     };
     (views, streams)
@@ -97,9 +115,19 @@ fn node_stream(
     (touched.boxed(), store)
 }
 
+/// Which objects of a kind are watched. Names of Jobs and ConfigMaps are ours alone, and clusters are full of others'.
+#[derive(Clone, Copy)]
+enum Which {
+    /// Also those of others, that might have a name of ours.
+    All,
+    /// Those with the label of a node.
+    OfNodes,
+}
+
 fn metadata_stream<K>(
     client: &Client,
     namespace: Option<&str>,
+    which: Which,
 ) -> (Store<PartialObjectMeta<K>>, Touched<PartialObjectMeta<K>>)
 where
     K: Resource<DynamicType = (), Scope = NamespaceResourceScope>
@@ -111,7 +139,11 @@ where
         + 'static,
 {
     let (store, writer) = reflector::store();
-    let touched = watcher(api::<PartialObjectMeta<K>>(client, namespace), watcher::Config::default())
+    let config = match which {
+        All => watcher::Config::default(),
+        OfNodes => watcher::Config::default().labels(NODE_LABEL),
+    };
+    let touched = watcher(api::<PartialObjectMeta<K>>(client, namespace), config)
         .default_backoff()
         .modify(|object| object.managed_fields_mut().clear())
         .reflect(writer)

@@ -38,7 +38,7 @@ pub(crate) async fn from_s3(world: Arc<World>) {
 }
 
 /// Running, with exactly these sidecar tasks, and no update right after: the first pod stays.
-async fn comes_up(world: Arc<World>, namespace: &str, spec: Value, tasks: &[&str]) {
+pub(super) async fn comes_up(world: Arc<World>, namespace: &str, spec: Value, tasks: &[&str]) {
     let place = world.served_place(namespace).await;
     place.create("rpc-0", spec).await;
     let up = place.until("rpc-0", "the node comes up", |view| view.settled_on(V1)).await;

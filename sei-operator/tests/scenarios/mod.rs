@@ -8,6 +8,7 @@ mod deletion;
 mod harness;
 mod image_update;
 mod mid_update;
+mod modes;
 mod operator_process;
 mod specs;
 mod verdicts;
@@ -27,6 +28,10 @@ pub(crate) fn all() -> Vec<Trial> {
         Trial::new("full_node_from_genesis", bring_up::from_genesis),
         Trial::new("full_node_from_state_sync", bring_up::from_state_sync),
         Trial::new("full_node_from_s3_snapshot", bring_up::from_s3),
+        Trial::new("archive_comes_up", modes::archive),
+        Trial::new("validator_comes_up", modes::validator),
+        Trial::new("founder_of_a_chain_comes_up", modes::founder),
+        Trial::new("replayer_comes_up_through_a_bootstrap_job", modes::replayer),
         Trial::new("sidecar_restart_is_marked_ready_again", bring_up::sidecar_restart),
         Trial::new("failing_and_slow_sidecar_tasks_end_in_running", bring_up::failing_tasks),
         Trial::new("operator_killed_in_every_sidecar_task_of_init", bring_up::operator_killed_during_init),

@@ -14,6 +14,7 @@ use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode, header};
 use hyper_util::rt::TokioIo;
 use k8s_openapi::api::core::v1::{Pod, Service};
+use kube::api::ListParams;
 use kube::{Api, Client};
 use serde_json::json;
 use tokio::net::{TcpListener, TcpStream};
@@ -236,7 +237,11 @@ impl Fleet {
         let pod_name = format!("{name}-0");
         let (pod, service) = tokio::join!(pods.get_opt(&pod_name), services.get_opt(name));
         service.ok().flatten()?;
-        process_of(&pod.ok().flatten()?)
+        if let Some(pod) = pod.ok().flatten() {
+            return process_of(&pod);
+        }
+        let of_job = ListParams::default().labels(&format!("sei.io/node={name},sei.io/component=bootstrap"));
+        pods.list(&of_job).await.ok()?.items.iter().find_map(process_of)
     }
 }
 

@@ -21,7 +21,7 @@ pub use claim::{imported_claim, imported_volume};
 pub use consensus_key::{ConsensusKey, consensus_key};
 pub use keyring::{KeyringRefs, operator_keyring};
 pub use node_key::{NodeId, node_key};
-pub use tls::{TlsVerdict, tls_secret};
+pub use tls::{TlsVerdict, served_certificate, tls_secret};
 
 /// What a check found.
 #[derive(Clone, Debug, PartialEq, Eq)]

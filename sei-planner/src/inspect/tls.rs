@@ -76,6 +76,12 @@ pub fn tls_secret(
     }
 }
 
+/// The certificate (DER) that a server with this TLS Secret presents: the first one in `tls.crt`, if it can be read.
+#[must_use]
+pub fn served_certificate(secret: &Secret) -> Option<Vec<u8>> {
+    first_certificate(secret::filled(secret, "tls.crt")?).ok()
+}
+
 fn refused((reason, message): Refusal, expires: Option<Time>) -> TlsVerdict {
     TlsVerdict { ready: false, reason, message, expires }
 }

@@ -1,25 +1,45 @@
 //! Applies the objects of a node.
 
-use sei_planner::manifests::{Manifest, service as service_of, statefulset as statefulset_of};
+use k8s_openapi::api::core::v1::PodSpec;
+use sei_planner::manifests::{
+    Manifest, isolation, proxy_config as proxy_config_of, service as service_of, statefulset as statefulset_of,
+};
 use sei_planner::node::{ValidNode, controller_uid};
 use sei_planner::step::Outcome;
+use serde::Deserialize;
 use serde_json::Value;
 
 use super::terminal;
+use crate::serving::Stage;
 use crate::world::{Clock, Cluster, ClusterError, Kind, ObjectId, Sidecar, World};
 
 pub(super) async fn statefulset<C: Cluster, S: Sidecar, K: Clock>(
     world: &World<C, S, K>,
     node: &ValidNode,
 ) -> Result<Outcome, ClusterError> {
-    apply(world, node, Kind::StatefulSet, &statefulset_of(node, &world.platform)).await
+    let object = json(&statefulset_of(node, &world.platform))?;
+    if let Some(leak) = leak(node, &object, Stage::Production) {
+        return Ok(terminal(leak));
+    }
+    apply(world, node, Kind::StatefulSet, &object).await
 }
 
 pub(super) async fn service<C: Cluster, S: Sidecar, K: Clock>(
     world: &World<C, S, K>,
     node: &ValidNode,
 ) -> Result<Outcome, ClusterError> {
-    apply(world, node, Kind::Service, &service_of(node)).await
+    apply(world, node, Kind::Service, &json(&service_of(node))?).await
+}
+
+/// The configuration of the TLS proxy; there is nothing to do where the node has none.
+pub(super) async fn proxy_config<C: Cluster, S: Sidecar, K: Clock>(
+    world: &World<C, S, K>,
+    node: &ValidNode,
+) -> Result<Outcome, ClusterError> {
+    match proxy_config_of(node) {
+        Some(manifest) => apply(world, node, Kind::ConfigMap, &json(&manifest)?).await,
+        None => Ok(Outcome::Done(Vec::new())),
+    }
 }
 
 /// A forced apply would take over an object of somebody else, so one that the watch shows is left alone (S4).
@@ -27,10 +47,16 @@ async fn apply<C: Cluster, S: Sidecar, K: Clock>(
     world: &World<C, S, K>,
     node: &ValidNode,
     kind: Kind,
-    manifest: &Manifest,
+    object: &Value,
 ) -> Result<Outcome, ClusterError> {
-    let id = ObjectId::new(kind, &node.key.namespace, &node.key.name);
-    if world.cluster.cached(&id).is_some_and(|known| controller_uid(&known).as_deref() != Some(&node.uid)) {
+    let name = object["metadata"]["name"].as_str().unwrap_or_default();
+    let id = ObjectId::new(kind, &node.key.namespace, name);
+    let known = match world.cluster.cached(&id) {
+        // Only ConfigMaps of nodes are watched: one of somebody else would not be seen.
+        None if kind == Kind::ConfigMap => world.cluster.read(&id).await?,
+        seen => seen,
+    };
+    if known.is_some_and(|known| controller_uid(&known).as_deref() != Some(&node.uid)) {
         return Ok(terminal(format!(
             "{} {:?} exists and does not belong to SeiNode {:?}; delete it or rename the SeiNode",
             kind.name(),
@@ -38,8 +64,19 @@ async fn apply<C: Cluster, S: Sidecar, K: Clock>(
             node.key.name
         )));
     }
-    world.cluster.apply(&id, &json(manifest)?).await?;
+    world.cluster.apply(&id, object).await?;
     Ok(Outcome::Done(Vec::new()))
+}
+
+/// How the pod of a StatefulSet or a Job would hand a Secret to somebody who must not have it (S5); `None` when it does not.
+pub(super) fn leak(node: &ValidNode, object: &Value, stage: Stage) -> Option<String> {
+    let Ok(pod) = PodSpec::deserialize(&object["spec"]["template"]["spec"]) else {
+        return Some(format!("the pod of {} cannot be checked for Secrets", node.key));
+    };
+    match stage {
+        Stage::Production => isolation::keyring_leak(node, &pod),
+        Stage::Bootstrap => isolation::bootstrap_leak(node, &pod),
+    }
 }
 
 /// The object as JSON.

@@ -1,16 +1,23 @@
 //! Runs one task: one exhaustive match, a file per family. Every task is idempotent, because a crash repeats it.
 
 mod apply;
+mod bootstrap;
+mod checks;
+mod keys;
 mod pod;
+mod proxy;
+mod same;
 mod sidecar;
 mod volume;
 
-use sei_planner::api::{ConditionStatus, TaskPlan, conditions};
-use sei_planner::node::{Stamp, ValidNode};
+use sei_planner::api::TaskPlan;
+use sei_planner::node::ValidNode;
 use sei_planner::step::{Failure, Outcome, Waiting};
 use sei_planner::task::Task;
 
 use crate::world::{Clock, Cluster, ClusterError, Sidecar, World};
+
+pub(crate) use checks::stamps_of_failure;
 
 /// Seconds until something in the cluster is looked at again, should its watch say nothing.
 const LOOK_AGAIN_SECONDS: i64 = 5;
@@ -23,7 +30,16 @@ pub(crate) async fn execute<C: Cluster, S: Sidecar, K: Clock>(
     index: usize,
     task: &Task,
 ) -> Outcome {
+    let at = || keys::At { plan, index, namespace: &node.key.namespace };
     let result = match task {
+        Task::ValidateSigningKey(key) => Ok(keys::signing_key(world, at(), key).await),
+        Task::ValidateNodeKey(key) => Ok(keys::identity(world, at(), key).await),
+        Task::ValidateOperatorKeyring(keyring) => Ok(keys::keyring(world, at(), keyring).await),
+        Task::ApplyRbacProxyConfig(_) => apply::proxy_config(world, node).await,
+        Task::DeployBootstrapService(_) => bootstrap::deploy_service(world, node).await,
+        Task::DeployBootstrapJob(_) => bootstrap::deploy_job(world, node).await,
+        Task::AwaitBootstrapComplete(_) => bootstrap::await_complete(world, node).await,
+        Task::TeardownBootstrap(names) => bootstrap::tear_down(world, node, names).await,
         Task::EnsureDataPvc(_) => volume::ensure_data_claim(world, node).await,
         Task::ApplyStatefulSet(_) => apply::statefulset(world, node).await,
         Task::ApplyService(_) => apply::service(world, node).await,
@@ -40,36 +56,16 @@ pub(crate) async fn execute<C: Cluster, S: Sidecar, K: Clock>(
         | Task::GenerateIdentity(_)
         | Task::GenerateGentx(_)
         | Task::UploadGenesisArtifacts(_)
-        | Task::SetGenesisPeers => Ok(sidecar::run(world, node, plan, index, task).await),
-        Task::ValidateSigningKey(_)
-        | Task::ValidateNodeKey(_)
-        | Task::ValidateOperatorKeyring(_)
-        | Task::ApplySidecarCert(_)
-        | Task::WaitForSidecarTlsSecret(_)
-        | Task::ApplyRbacProxyConfig(_)
-        | Task::ObserveSidecarTls(_)
-        | Task::DeployBootstrapService(_)
-        | Task::DeployBootstrapJob(_)
-        | Task::AwaitBootstrapComplete(_)
-        | Task::TeardownBootstrap(_) => Ok(terminal(format!("{} is not run yet by this version", task.kind()))),
+        | Task::SetGenesisPeers => sidecar::run(world, node, plan, index, task).await,
+        Task::ApplySidecarCert(_) | Task::WaitForSidecarTlsSecret(_) | Task::ObserveSidecarTls(_) => {
+            Ok(terminal(format!("{} is not run yet by this version", task.kind())))
+        }
+    };
+    let result = match result {
+        Ok(Outcome::Waiting(waiting)) => proxy::unless_it_lost_its_config(world, node, waiting).await,
+        settled => settled,
     };
     result.unwrap_or_else(of_cluster_error)
-}
-
-/// The condition that goes with an outcome that is not done: only the check of an imported claim has one.
-pub(crate) fn stamps_of_failure(node: &ValidNode, plan: &TaskPlan, index: usize, outcome: &Outcome) -> Vec<Stamp> {
-    if !node.data_volume.imported || plan.tasks[index].kind != "ensure-data-pvc" {
-        return Vec::new();
-    }
-    let (reason, message) = match outcome {
-        Outcome::Done(_) => return Vec::new(),
-        Outcome::Waiting(waiting) => (conditions::PVC_NOT_READY, waiting.on.clone()),
-        Outcome::Failed(Failure::Retry { why, .. } | Failure::Run { why } | Failure::LostGround { why, .. }) => {
-            (conditions::PVC_NOT_READY, why.clone())
-        }
-        Outcome::Failed(Failure::Terminal { why }) => (conditions::PVC_INVALID, why.clone()),
-    };
-    vec![Stamp::Check { condition: conditions::IMPORT_PVC_READY, status: ConditionStatus::False, reason, message }]
 }
 
 /// What an error of the API server makes of a task: only what the same request will get again is terminal.

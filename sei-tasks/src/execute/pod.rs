@@ -5,7 +5,8 @@ use sei_planner::step::Outcome;
 use serde_json::Value;
 
 use super::{lost_ground, waiting};
-use crate::world::{Clock, Cluster, ClusterError, Kind, ObjectId, Sidecar, World};
+use crate::serving::{Stage, pod_id, watched_pod};
+use crate::world::{Clock, Cluster, ClusterError, Kind, ObjectId, Propagation, Sidecar, World};
 
 /// Reasons of a waiting container that a person should see; others come and go within seconds.
 const TELLING: [&str; 6] = [
@@ -30,7 +31,7 @@ pub(super) async fn replace<C: Cluster, S: Sidecar, K: Clock>(
         Look::Applied(pod) => Ok(when_running(&pod, node, || Outcome::Done(Vec::new()))),
         Look::Stale(pod) if pod.uid == uid => {
             let id = pod_id(node);
-            world.cluster.delete(&id, &pod.uid).await?;
+            world.cluster.delete(&id, &pod.uid, Propagation::Background).await?;
             Ok(pod_to_run(node, None))
         }
         Look::Stale(pod) => Ok(lost_ground(format!(
@@ -81,14 +82,9 @@ pub(super) fn not_running_yet<C: Cluster, S: Sidecar, K: Clock>(
     world: &World<C, S, K>,
     node: &ValidNode,
 ) -> Option<Outcome> {
-    let pod = watched(world, node);
+    let pod = watched_pod(world, node, Stage::Production);
     let running = pod.as_ref().is_some_and(|pod| pod.seid_running);
     (!running).then(|| pod_to_run(node, pod.as_ref()))
-}
-
-/// The node's pod as the watch shows it.
-pub(super) fn watched<C: Cluster, S: Sidecar, K: Clock>(world: &World<C, S, K>, node: &ValidNode) -> Option<PodFacts> {
-    world.cluster.cached(&pod_id(node)).map(|pod| PodFacts::of(&pod))
 }
 
 /// The node's pod against the template that was applied last. Both are live reads: they follow writes of the same plan.
@@ -137,16 +133,19 @@ fn when_running(pod: &PodFacts, node: &ValidNode, done: impl FnOnce() -> Outcome
     if pod.seid_running { done() } else { pod_to_run(node, Some(pod)) }
 }
 
+fn pod_to_run(node: &ValidNode, pod: Option<&PodFacts>) -> Outcome {
+    to_run(&format!("pod {}", node.key.pod()), pod)
+}
+
+/// How every wait for a pod begins.
+pub(super) const CONTAINERS: &str = "the containers of";
+
 /// One text for the whole way of a pod from the old template to running containers, so that each step is not a write of
 /// its own; only what a person should see is added.
-fn pod_to_run(node: &ValidNode, pod: Option<&PodFacts>) -> Outcome {
+pub(super) fn to_run(which: &str, pod: Option<&PodFacts>) -> Outcome {
     let waiting_reason = pod.and_then(|pod| pod.waiting.as_ref());
     let telling = waiting_reason.filter(|text| TELLING.iter().any(|reason| text.ends_with(reason)));
     // The kubelet alternates between the two while it backs off: one word, so that status does not flicker.
     let why = telling.map(|text| format!(" ({})", text.replace("ErrImagePull", "ImagePullBackOff")));
-    waiting(format!("the containers of pod {} to run{}", node.key.pod(), why.unwrap_or_default()))
-}
-
-fn pod_id(node: &ValidNode) -> ObjectId {
-    ObjectId::new(Kind::Pod, &node.key.namespace, node.key.pod())
+    waiting(format!("{CONTAINERS} {which} to run{}", why.unwrap_or_default()))
 }

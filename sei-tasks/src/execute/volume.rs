@@ -1,12 +1,12 @@
 //! Makes the data claim of a node, or checks the imported one.
 
-use sei_planner::api::{ConditionStatus, conditions};
 use sei_planner::inspect::{Verdict, imported_claim, imported_volume};
 use sei_planner::manifests::data_claim;
 use sei_planner::node::{Stamp, ValidNode, controller_uid};
 use sei_planner::step::Outcome;
 
 use super::apply::json;
+use super::checks::IMPORTED_CLAIM;
 use super::{terminal, waiting};
 use crate::world::{Clock, Cluster, ClusterError, Created, Kind, ObjectId, Sidecar, World};
 
@@ -56,11 +56,6 @@ async fn check_import<C: Cluster, S: Sidecar, K: Clock>(
     }
     Ok(Outcome::Done(vec![
         Stamp::ImportedClaim(name.clone()),
-        Stamp::Check {
-            condition: conditions::IMPORT_PVC_READY,
-            status: ConditionStatus::True,
-            reason: conditions::PVC_VALIDATED,
-            message: format!("PVC {name:?} passes all import requirements"),
-        },
+        IMPORTED_CLAIM.passed(format!("PVC {name:?} passes all import requirements")),
     ]))
 }

@@ -1,20 +1,28 @@
-//! The real sidecars behind [`Sidecar`]: plain HTTP/1.1 with connections kept alive, a deadline on every call and a cap on
-//! every answer.
+//! The real sidecars behind [`Sidecar`]: HTTP/1.1 with connections kept alive, a deadline on every call and a cap on every
+//! answer. Over TLS the server must present the one certificate that its address names, and is shown our token.
 
+mod pinned;
+mod token;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{CONTENT_TYPE, HOST};
-use http::{Method, Request, StatusCode, Uri};
+use http::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
+use http::{HeaderValue, Method, Request, StatusCode, Uri};
 use http_body_util::{BodyExt, Full, Limited};
+use hyper_rustls::HttpsConnector;
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use serde::Deserialize;
 use serde_json::json;
 
+use self::token::TokenFile;
 use crate::causes;
-use crate::world::{Sidecar, SidecarError, TaskReport, TaskRequest, TaskState};
+use crate::world::{Address, Sidecar, SidecarError, TaskReport, TaskRequest, TaskState};
 
 /// No call that submits or asks for a task takes longer.
 const TASK_DEADLINE: Duration = Duration::from_secs(10);
@@ -24,68 +32,144 @@ const HEALTH_DEADLINE: Duration = Duration::from_secs(2);
 const ANSWER_BYTES_MAX: usize = 1 << 20;
 /// How much of an unexpected answer is shown, in characters.
 const SHOWN_CHARS: usize = 200;
+/// How many TLS servers' connections are kept; all are dropped when there are more.
+const TLS_CLIENTS_MAX: usize = 4096;
+
+/// Where the kubelet puts the token of a pod's service account.
+pub const TOKEN_FILE: &str = "/var/run/secrets/kubernetes.io/serviceaccount/token";
 
 /// The sidecars of all nodes, over HTTP.
 #[derive(Clone)]
 pub struct HttpSidecar {
     client: Client<HttpConnector, Full<Bytes>>,
+    tls: Arc<Mutex<BTreeMap<String, TlsClient>>>,
+    token: Arc<TokenFile>,
     via: Option<Uri>,
+}
+
+/// Connections to one server that presents one certificate.
+#[derive(Clone)]
+struct TlsClient {
+    certificate: Vec<u8>,
+    client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
+}
+
+/// One call, before it is made.
+struct Call {
+    method: Method,
+    path: String,
+    body: Option<String>,
+    deadline: Duration,
+}
+
+impl Call {
+    fn get(path: impl Into<String>, deadline: Duration) -> Self {
+        Self { method: Method::GET, path: path.into(), body: None, deadline }
+    }
 }
 
 impl HttpSidecar {
     /// Sidecars at their own addresses, or all of them behind `via` (scheme and authority), with the `Host` header of
-    /// each call naming the node's own address: a port-forward, or a played fleet in tests.
+    /// each call naming the node's own address: a port-forward, or a played fleet in tests. What stands there ends TLS.
+    /// `token_file` holds the token that TLS servers are shown; it is read when one is called.
     #[must_use]
-    pub fn new(via: Option<Uri>) -> Self {
-        let mut connector = HttpConnector::new();
-        connector.set_connect_timeout(Some(TASK_DEADLINE));
-        Self { client: Client::builder(TokioExecutor::new()).build(connector), via }
+    pub fn new(via: Option<Uri>, token_file: PathBuf) -> Self {
+        Self {
+            client: Client::builder(TokioExecutor::new()).build(connector()),
+            tls: Arc::default(),
+            token: Arc::new(TokenFile::new(token_file)),
+            via,
+        }
     }
 
-    async fn call(
-        &self,
-        method: Method,
-        base_url: &str,
-        path: &str,
-        body: Option<String>,
-        deadline: Duration,
-    ) -> Answer {
-        let request = self.request(method, base_url, path, body)?;
-        match tokio::time::timeout(deadline, self.exchange(request)).await {
+    async fn call(&self, at: &Address, call: Call) -> Answer {
+        let deadline = call.deadline;
+        match tokio::time::timeout(deadline, self.exchange(at, call)).await {
             Ok(answer) => answer,
             Err(_) => Err(SidecarError::Unreachable(format!("no answer within {} s", deadline.as_secs()))),
         }
     }
 
-    fn request(
-        &self,
-        method: Method,
-        base_url: &str,
-        path: &str,
-        body: Option<String>,
-    ) -> Result<Request<Full<Bytes>>, SidecarError> {
-        let own: Uri = format!("{base_url}{path}").parse().map_err(unusable)?;
-        let host = own.authority().map(ToString::to_string).unwrap_or_default();
-        let target = match &self.via {
-            Some(via) => format!("http://{}{path}", via.authority().map(ToString::to_string).unwrap_or_default())
-                .parse()
-                .map_err(unusable)?,
-            None => own,
+    async fn exchange(&self, at: &Address, call: Call) -> Answer {
+        let mut request = self.request(at, call)?;
+        let over_tls = request.uri().scheme_str() == Some("https");
+        let answer = if over_tls {
+            request.headers_mut().insert(AUTHORIZATION, self.bearer()?);
+            self.tls_client(at)?.request(request).await
+        } else {
+            self.client.request(request).await
         };
-        let mut request = Request::builder().method(method).uri(target).header(HOST, host);
-        if body.is_some() {
-            request = request.header(CONTENT_TYPE, "application/json");
-        }
-        request.body(Full::new(Bytes::from(body.unwrap_or_default()))).map_err(unusable)
-    }
-
-    async fn exchange(&self, request: Request<Full<Bytes>>) -> Answer {
-        let answer = self.client.request(request).await.map_err(|error| SidecarError::Unreachable(causes(&error)))?;
+        let answer = answer.map_err(|error| {
+            let why = causes(&error);
+            if pinned::is_other_certificate(&error) {
+                SidecarError::Untrusted(format!("the server presents another certificate than the TLS Secret: {why}"))
+            } else {
+                SidecarError::Unreachable(why)
+            }
+        })?;
         let code = answer.status();
+        if over_tls && code == StatusCode::UNAUTHORIZED {
+            self.token.forget();
+        }
         let body = Limited::new(answer.into_body(), ANSWER_BYTES_MAX).collect().await;
         let body = body.map_err(|error| SidecarError::Unreachable(format!("reading the answer: {error}")))?;
         Ok((code, String::from_utf8_lossy(&body.to_bytes()).into_owned()))
     }
+
+    fn request(&self, at: &Address, call: Call) -> Result<Request<Full<Bytes>>, SidecarError> {
+        let own: Uri = format!("{}{}", at.url, call.path).parse().map_err(unusable)?;
+        let host = own.authority().map(ToString::to_string).unwrap_or_default();
+        let target = match &self.via {
+            Some(via) => {
+                format!("http://{}{}", via.authority().map(ToString::to_string).unwrap_or_default(), call.path)
+                    .parse()
+                    .map_err(unusable)?
+            }
+            None => own,
+        };
+        let mut request = Request::builder().method(call.method).uri(target).header(HOST, host);
+        if call.body.is_some() {
+            request = request.header(CONTENT_TYPE, "application/json");
+        }
+        request.body(Full::new(Bytes::from(call.body.unwrap_or_default()))).map_err(unusable)
+    }
+
+    fn bearer(&self) -> Result<HeaderValue, SidecarError> {
+        let token = self.token.token().map_err(SidecarError::Unreachable)?;
+        // The error would quote the token.
+        let value = HeaderValue::from_str(&format!("Bearer {token}"));
+        let mut value = value.map_err(|_| SidecarError::Unreachable("the token is no header value".to_owned()))?;
+        value.set_sensitive(true);
+        Ok(value)
+    }
+
+    /// The connections to this address, new ones once another certificate is expected there.
+    fn tls_client(&self, at: &Address) -> Result<Client<HttpsConnector<HttpConnector>, Full<Bytes>>, SidecarError> {
+        let Some(certificate) = &at.pinned else {
+            return Err(SidecarError::Untrusted("no certificate is known that the sidecar should present".to_owned()));
+        };
+        let mut all = self.tls.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = all.get(&at.url).filter(|known| known.certificate == *certificate) {
+            return Ok(known.client.clone());
+        }
+        if all.len() >= TLS_CLIENTS_MAX {
+            all.clear();
+        }
+        let config = pinned::config(certificate).map_err(unusable)?;
+        let mut plain = connector();
+        plain.enforce_http(false);
+        let https = hyper_rustls::HttpsConnectorBuilder::new().with_tls_config(config);
+        let https = https.https_only().enable_http1().wrap_connector(plain);
+        let client = Client::builder(TokioExecutor::new()).build(https);
+        all.insert(at.url.clone(), TlsClient { certificate: certificate.clone(), client: client.clone() });
+        Ok(client)
+    }
+}
+
+fn connector() -> HttpConnector {
+    let mut connector = HttpConnector::new();
+    connector.set_connect_timeout(Some(TASK_DEADLINE));
+    connector
 }
 
 type Answer = Result<(StatusCode, String), SidecarError>;
@@ -103,13 +187,18 @@ struct ErrorBody {
 }
 
 impl Sidecar for HttpSidecar {
-    async fn submit(&self, base_url: &str, request: &TaskRequest) -> Result<(), SidecarError> {
+    async fn submit(&self, at: &Address, request: &TaskRequest) -> Result<(), SidecarError> {
         let mut body = json!({ "id": request.id, "type": request.kind });
         if let Some(params) = &request.params {
             body["params"] = params.clone();
         }
-        let (code, text) =
-            self.call(Method::POST, base_url, "/v0/tasks", Some(body.to_string()), TASK_DEADLINE).await?;
+        let call = Call {
+            method: Method::POST,
+            path: "/v0/tasks".to_owned(),
+            body: Some(body.to_string()),
+            deadline: TASK_DEADLINE,
+        };
+        let (code, text) = self.call(at, call).await?;
         match code {
             StatusCode::CREATED | StatusCode::ACCEPTED => Ok(()),
             StatusCode::BAD_REQUEST => {
@@ -120,9 +209,8 @@ impl Sidecar for HttpSidecar {
         }
     }
 
-    async fn task(&self, base_url: &str, id: &str) -> Result<Option<TaskReport>, SidecarError> {
-        let path = format!("/v0/tasks/{id}");
-        let (code, text) = self.call(Method::GET, base_url, &path, None, TASK_DEADLINE).await?;
+    async fn task(&self, at: &Address, id: &str) -> Result<Option<TaskReport>, SidecarError> {
+        let (code, text) = self.call(at, Call::get(format!("/v0/tasks/{id}"), TASK_DEADLINE)).await?;
         match code {
             StatusCode::OK => {
                 let result: TaskResult = serde_json::from_str(&text).map_err(|_| unexpected(code, &text))?;
@@ -139,8 +227,8 @@ impl Sidecar for HttpSidecar {
         }
     }
 
-    async fn healthz(&self, base_url: &str) -> Result<bool, SidecarError> {
-        let (code, text) = self.call(Method::GET, base_url, "/v0/healthz", None, HEALTH_DEADLINE).await?;
+    async fn healthz(&self, at: &Address) -> Result<bool, SidecarError> {
+        let (code, text) = self.call(at, Call::get("/v0/healthz", HEALTH_DEADLINE)).await?;
         match code {
             StatusCode::OK => Ok(true),
             StatusCode::SERVICE_UNAVAILABLE => Ok(false),

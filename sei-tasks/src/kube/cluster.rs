@@ -8,13 +8,15 @@ use std::time::Duration;
 use k8s_openapi::api::core::v1::ObjectReference;
 use k8s_openapi::api::events::v1::Event as EventObject;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
-use kube::api::{ApiResource, DeleteParams, DynamicObject, ObjectMeta, Patch, PatchParams, PostParams, Preconditions};
+use kube::api::{
+    ApiResource, DeleteParams, DynamicObject, ListParams, ObjectMeta, Patch, PatchParams, PostParams, Preconditions,
+};
 use kube::{Api, Client, Resource, ResourceExt};
 use sei_planner::api::{API_VERSION, FIELD_MANAGER, KIND, SeiNode, SeiNodeStatus};
 use sei_planner::names::NodeKey;
 use serde_json::{Value, json};
 
-use crate::world::{Cluster, ClusterError, Created, Event, Kind, ObjectId};
+use crate::world::{Cluster, ClusterError, Created, Event, Kind, ObjectId, Propagation};
 use crate::{causes, merge_patch};
 
 /// No request to the API server takes longer (E17).
@@ -26,6 +28,8 @@ pub trait Views: Send + Sync {
     fn node(&self, key: &NodeKey) -> Option<SeiNode>;
     /// An object: its metadata, and for pods also spec and status.
     fn object(&self, id: &ObjectId) -> Option<Value>;
+    /// Pods in `namespace` that carry all labels of `selector`, with spec and status.
+    fn pods(&self, namespace: &str, selector: &BTreeMap<String, String>) -> Vec<Value>;
     /// SeiNodes in `namespace` that carry all labels of `selector`.
     fn peers(&self, namespace: &str, selector: &BTreeMap<String, String>) -> Vec<NodeKey>;
 }
@@ -95,6 +99,17 @@ impl<V: Views> Cluster for KubeCluster<V> {
         self.views.peers(namespace, selector)
     }
 
+    fn cached_pods(&self, namespace: &str, selector: &BTreeMap<String, String>) -> Vec<Value> {
+        self.views.pods(namespace, selector)
+    }
+
+    async fn pods(&self, namespace: &str, selector: &BTreeMap<String, String>) -> Result<Vec<Value>, ClusterError> {
+        let labels: Vec<String> = selector.iter().map(|(key, value)| format!("{key}={value}")).collect();
+        let params = ListParams::default().labels(&labels.join(","));
+        let api: Api<DynamicObject> = Api::namespaced_with(self.client.clone(), namespace, &resource(Kind::Pod));
+        in_time(api.list(&params)).await?.items.into_iter().map(encode).collect()
+    }
+
     async fn read(&self, id: &ObjectId) -> Result<Option<Value>, ClusterError> {
         in_time(self.api(id).get_opt(&id.name)).await?.map(encode).transpose()
     }
@@ -114,9 +129,13 @@ impl<V: Views> Cluster for KubeCluster<V> {
         encode(in_time(self.api(id).patch(&id.name, &params, &Patch::Apply(object))).await?)
     }
 
-    async fn delete(&self, id: &ObjectId, uid: &str) -> Result<(), ClusterError> {
+    async fn delete(&self, id: &ObjectId, uid: &str, children: Propagation) -> Result<(), ClusterError> {
         let preconditions = Preconditions { uid: Some(uid.to_owned()), resource_version: None };
-        let params = DeleteParams::background().preconditions(preconditions);
+        let params = match children {
+            Propagation::Background => DeleteParams::background(),
+            Propagation::Foreground => DeleteParams::foreground(),
+        };
+        let params = params.preconditions(preconditions);
         match in_time(self.api(id).delete(&id.name, &params)).await {
             Ok(_) | Err(ClusterError::NotFound(_)) => Ok(()),
             Err(error) => Err(error),

@@ -11,7 +11,8 @@ use serde_json::{Value, json};
 
 use crate::merge_patch;
 use crate::world::{
-    Clock, Cluster, ClusterError, Created, Event, Kind, ObjectId, Sidecar, SidecarError, TaskReport, TaskRequest,
+    Address, Clock, Cluster, ClusterError, Created, Event, Kind, ObjectId, Propagation, Sidecar, SidecarError,
+    TaskReport, TaskRequest,
 };
 
 use super::Sim;
@@ -28,22 +29,24 @@ use super::trace::{Call, Fact, Verb, What};
 pub(super) enum Request<'a> {
     Node(&'a NodeKey),
     Read(&'a ObjectId),
+    /// The pods of a namespace.
+    Pods(&'a str),
     Create(&'a ObjectId),
     Apply(&'a ObjectId),
     Delete(&'a ObjectId, &'a str),
     PatchMetadata(&'a ObjectId),
     WriteStatus(&'a SeiNode, &'a SeiNodeStatus),
     Announce(&'a SeiNode, &'a Event),
-    Submit(&'a str, &'a TaskRequest),
-    Task(&'a str, &'a str),
-    Health(&'a str),
+    Submit(&'a Address, &'a TaskRequest),
+    Task(&'a Address, &'a str),
+    Health(&'a Address),
 }
 
 impl Request<'_> {
     fn verb(&self) -> Verb {
         match self {
             Self::Node(_) => Verb::Node,
-            Self::Read(_) => Verb::Read,
+            Self::Read(_) | Self::Pods(_) => Verb::Read,
             Self::Create(_) => Verb::Create,
             Self::Apply(_) => Verb::Apply,
             Self::Delete(..) => Verb::Delete,
@@ -64,15 +67,16 @@ impl Request<'_> {
                 Some((*id).clone())
             }
             Self::WriteStatus(node, _) | Self::Announce(node, _) => Some(id_of(node)),
-            Self::Submit(..) | Self::Task(..) | Self::Health(_) => None,
+            Self::Pods(_) | Self::Submit(..) | Self::Task(..) | Self::Health(_) => None,
         }
     }
 
     fn target(&self) -> String {
         match self {
-            Self::Submit(url, task) => format!("{url} {}", task.id),
-            Self::Task(url, id) => format!("{url} {id}"),
-            Self::Health(url) => (*url).to_owned(),
+            Self::Submit(at, task) => format!("{} {}", at.url, task.id),
+            Self::Task(at, id) => format!("{} {id}", at.url),
+            Self::Health(at) => at.url.clone(),
+            Self::Pods(namespace) => format!("Pods {namespace}"),
             Self::Node(_)
             | Self::Read(_)
             | Self::Create(_)
@@ -91,6 +95,7 @@ impl Request<'_> {
             Self::Delete(_, uid) => (*uid).to_owned(),
             Self::Node(_)
             | Self::Read(_)
+            | Self::Pods(_)
             | Self::Create(_)
             | Self::Apply(_)
             | Self::PatchMetadata(_)
@@ -278,7 +283,27 @@ impl Cluster for Sim {
     }
 
     fn cached(&self, id: &ObjectId) -> Option<Value> {
+        if id.kind == Kind::Secret {
+            return None;
+        }
         self.with(|state| state.watched(id).map(|object| watch_part(id, object)))
+    }
+
+    fn cached_pods(&self, namespace: &str, selector: &BTreeMap<String, String>) -> Vec<Value> {
+        self.with(|state| {
+            let seen =
+                state.store.ever(Kind::Pod).filter(|id| id.namespace == namespace).filter_map(|id| state.watched(id));
+            seen.filter(|pod| carries(pod, selector)).map(|pod| pod.as_ref().clone()).collect()
+        })
+    }
+
+    async fn pods(&self, namespace: &str, selector: &BTreeMap<String, String>) -> Result<Vec<Value>, ClusterError> {
+        self.call(Request::Pods(namespace), |state| {
+            let pods =
+                state.store.list(Kind::Pod).filter(|(id, pod)| id.namespace == namespace && carries(pod, selector));
+            Ok(pods.map(|(_, pod)| pod.as_ref().clone()).collect())
+        })
+        .await
     }
 
     fn peers(&self, namespace: &str, selector: &BTreeMap<String, String>) -> Vec<NodeKey> {
@@ -304,8 +329,12 @@ impl Cluster for Sim {
         self.call(Request::Apply(id), |state| state.store.apply(id, object, &mut state.ids)).await
     }
 
-    async fn delete(&self, id: &ObjectId, uid: &str) -> Result<(), ClusterError> {
-        self.call(Request::Delete(id, uid), |state| state.store.delete(id, Some(uid))).await
+    async fn delete(&self, id: &ObjectId, uid: &str, children: Propagation) -> Result<(), ClusterError> {
+        self.call(Request::Delete(id, uid), |state| match children {
+            Propagation::Background => state.store.delete(id, Some(uid)),
+            Propagation::Foreground => state.store.delete_after_children(id, uid),
+        })
+        .await
     }
 
     async fn patch_metadata(
@@ -340,16 +369,16 @@ fn carries(node: &Value, selector: &BTreeMap<String, String>) -> bool {
 }
 
 impl Sidecar for Sim {
-    async fn submit(&self, base_url: &str, request: &TaskRequest) -> Result<(), SidecarError> {
-        self.call(Request::Submit(base_url, request), |state| sidecar::submit(state, base_url, request)).await
+    async fn submit(&self, at: &Address, request: &TaskRequest) -> Result<(), SidecarError> {
+        self.call(Request::Submit(at, request), |state| sidecar::submit(state, at, request)).await
     }
 
-    async fn task(&self, base_url: &str, id: &str) -> Result<Option<TaskReport>, SidecarError> {
-        self.call(Request::Task(base_url, id), |state| sidecar::task(state, base_url, id)).await
+    async fn task(&self, at: &Address, id: &str) -> Result<Option<TaskReport>, SidecarError> {
+        self.call(Request::Task(at, id), |state| sidecar::task(state, at, id)).await
     }
 
-    async fn healthz(&self, base_url: &str) -> Result<bool, SidecarError> {
-        self.call(Request::Health(base_url), |state| sidecar::healthz(state, base_url)).await
+    async fn healthz(&self, at: &Address) -> Result<bool, SidecarError> {
+        self.call(Request::Health(at), |state| sidecar::healthz(state, at)).await
     }
 }
 

@@ -22,6 +22,8 @@ pub(super) fn start() -> Time {
 pub(super) enum Due {
     /// The StatefulSet controller looks at this set.
     StatefulSet(ObjectId),
+    /// The Job controller looks at this Job.
+    Job(ObjectId),
     /// The kubelet takes the next step with the pod of this uid.
     Pod {
         /// The pod.

@@ -37,15 +37,23 @@ const TIME_LENGTH: usize = 20;
 
 /// The fingerprint of a world.
 pub(super) fn of(state: &State) -> Value {
-    let kinds = [Kind::SeiNode, Kind::StatefulSet, Kind::Service, Kind::PersistentVolumeClaim, Kind::Pod];
+    let kinds = [
+        Kind::SeiNode,
+        Kind::StatefulSet,
+        Kind::Service,
+        Kind::PersistentVolumeClaim,
+        Kind::Pod,
+        Kind::Job,
+        Kind::ConfigMap,
+    ];
     let objects: Vec<Value> = kinds
         .into_iter()
         .flat_map(|kind| state.store.list(kind))
         .map(|(id, object)| match id.kind {
             Kind::Pod => pod(state, id, object),
-            Kind::StatefulSet | Kind::Service => without_status(object),
+            Kind::StatefulSet | Kind::Service | Kind::Job | Kind::ConfigMap => without_status(object),
             Kind::PersistentVolumeClaim => claim(state, object),
-            Kind::SeiNode | Kind::PersistentVolume => object.as_ref().clone(),
+            Kind::SeiNode | Kind::PersistentVolume | Kind::Secret => object.as_ref().clone(),
         })
         .map(normalise)
         .collect();

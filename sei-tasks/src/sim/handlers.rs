@@ -2,13 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use sei_planner::api::Time;
 use sei_planner::config::is_known_key;
 use sei_planner::names::NodeKey;
 use serde_json::{Value, json};
 
-use super::controllers::kubelet;
 use super::json::{list, number, text};
-use super::sidecar::{Row, marker};
+use super::sidecar::{Disk, Row, marker};
 use super::state::State;
 
 /// Modes that a full configuration may name.
@@ -43,6 +43,8 @@ impl SeidConfig {
 /// What a task does to the volume.
 pub(super) fn effect(state: &mut State, disk: &str, row: &Row) -> Result<(), String> {
     let reachable = reachable_peers(state, &row.params);
+    let (now, assembled_at) = (state.now, state.now.plus_seconds(state.options.delays.assemble_seconds));
+    let founded = &mut state.sidecars.founded;
     let disk = state.sidecars.disks.entry(disk.to_owned()).or_default();
     let marker = marker(&row.kind);
     if marker.is_some_and(|marker| disk.markers.contains(marker)) {
@@ -57,12 +59,36 @@ pub(super) fn effect(state: &mut State, disk: &str, row: &Row) -> Result<(), Str
             return Err("config-validate: reading config: open app.toml: no such file".to_owned());
         }
         "discover-peers" => disk.config.peers = discover_peers(&row.params, &reachable)?,
-        "set-genesis-peers" => disk.config.peers = vec![peer("genesis")],
+        "generate-identity" => disk.chain = required(&row.params, "chainId", "generate-identity")?,
+        "generate-gentx" => drop(required(&row.params, "stakingAmount", "generate-gentx")?),
+        "upload-genesis-artifacts" => {
+            founded.entry(disk.chain.clone()).or_insert(assembled_at);
+        }
+        "configure-genesis" if !disk.chain.is_empty() => assembled(founded, disk, now, "genesis.json")?,
+        "set-genesis-peers" => {
+            assembled(founded, disk, now, "peers.json")?;
+            disk.config.peers = vec![peer("founder")];
+        }
         "configure-state-sync" => configure_state_sync(&mut disk.config, &row.params)?,
         _ => {}
     }
     disk.markers.extend(marker);
     Ok(())
+}
+
+fn required(params: &Value, field: &str, task: &str) -> Result<String, String> {
+    match text(params, &format!("/{field}")) {
+        "" => Err(format!("{task}: missing required param '{field}'")),
+        given => Ok(given.to_owned()),
+    }
+}
+
+/// What the chain's assembler makes of the founders' artifacts is there some time after the first of them.
+fn assembled(founded: &BTreeMap<String, Time>, disk: &Disk, now: Time, file: &str) -> Result<(), String> {
+    if founded.get(&disk.chain).is_some_and(|at| *at <= now) {
+        return Ok(());
+    }
+    Err(format!("S3: object \"{}/{file}\" not found in s3://genesis", disk.chain))
 }
 
 /// A full intent replaces everything; an incremental one changes overrides and keeps the rest.
@@ -166,10 +192,7 @@ fn reachable_peers(state: &State, params: &Value) -> BTreeSet<String> {
         .pods
         .values()
         .filter(|run| run.seid)
-        .map(|run| {
-            let name = kubelet::node_name(&run.id.name);
-            NodeKey::new(run.id.namespace.clone(), name).pod_host()
-        })
+        .map(|run| NodeKey::new(run.id.namespace.clone(), run.node.clone()).pod_host())
         .collect();
     list(params, "/sources")
         .iter()

@@ -1,10 +1,16 @@
-//! What must never happen, checked at every call of the operator against the world as it stood before the call. The
-//! names are those of the invariants in the reliability design: S3, S4, S7, S8, S11, S13. L6 is checked by the sidecars.
+//! What must never happen, checked at every call of the operator against the world as it stood before the call, and, where
+//! pods are concerned, when they are made and started. The names are those of the invariants in the reliability design: S3,
+//! S4, S5, S7, S8, S11, S13, and P3 of its list of old faults. L6 is checked by the sidecars.
 
 use std::fmt;
 
+use k8s_openapi::api::core::v1::PodSpec;
 use sei_planner::api::{PlanPhase, SeiNode, SeiNodeStatus, Time};
+use sei_planner::manifests::isolation::{bootstrap_leak, keyring_leak};
 use sei_planner::names::NodeKey;
+use sei_planner::node::validate;
+use sei_planner::platform::Platform;
+use serde::Deserialize;
 use serde_json::Value;
 
 use crate::world::{Kind, ObjectId, TaskRequest};
@@ -13,7 +19,7 @@ use super::api::Request;
 use super::controllers::kubelet::{self, SEID};
 use super::controllers::statefulset::REVISION_LABEL;
 use super::json::{number, text};
-use super::state::{State, node_id};
+use super::state::{State, node_id, node_label};
 use super::store::{controller_uid, is_leaving, show};
 
 /// A broken invariant.
@@ -39,9 +45,12 @@ pub(super) fn check(state: &mut State, request: &Request<'_>) {
         return;
     };
     let found = match *request {
-        Request::Node(_) | Request::Read(_) | Request::Task(..) | Request::Health(_) | Request::Announce(..) => {
-            Vec::new()
-        }
+        Request::Node(_)
+        | Request::Read(_)
+        | Request::Pods(_)
+        | Request::Task(..)
+        | Request::Health(_)
+        | Request::Announce(..) => Vec::new(),
         Request::Create(id) => vec![plan_first(state, &key, &show(id))],
         Request::Apply(id) => vec![plan_first(state, &key, &show(id)), own_child(state, &key, id)],
         Request::Delete(id, uid) => check_delete(state, &key, id, uid),
@@ -103,7 +112,7 @@ fn check_delete(state: &State, key: &NodeKey, id: &ObjectId, uid: &str) -> Vec<F
         Kind::PersistentVolumeClaim => found.push(claim_may_go(state, key, id)),
         Kind::Pod => found.push(pod_is_outdated(state, id)),
         Kind::SeiNode => found.push(Some(("S4", format!("delete of {}", show(id))))),
-        Kind::StatefulSet | Kind::Service | Kind::PersistentVolume => {}
+        Kind::StatefulSet | Kind::Service | Kind::PersistentVolume | Kind::Job | Kind::ConfigMap | Kind::Secret => {}
     }
     found
 }
@@ -174,6 +183,29 @@ fn truthful_image(state: &State, key: &NodeKey, status: &SeiNodeStatus) -> Findi
     (!runs).then(|| ("S11", format!("{key}: currentImage {image} and no pod runs it")))
 }
 
+/// P3: containers of two pods never run on one data volume. Called when a container of the pod has started.
+pub(super) fn container_started(state: &mut State, uid: &str) {
+    let Some(run) = state.kubelet.pods.get(uid).filter(|run| run.disk.is_some()) else { return };
+    let mut others = state.kubelet.pods.iter().filter(|(other, _)| *other != uid).map(|(_, other)| other);
+    let Some(other) = others.find(|other| other.disk == run.disk && other.runs_anything()) else { return };
+    let what = format!("{} and {} run on one data volume", show(&run.id), show(&other.id));
+    state.violations.push(Violation { at: state.now, invariant: "P3", what });
+}
+
+/// S5: no pod of a node hands a Secret that signs to a container that must not have it.
+pub(super) fn pod_made(state: &mut State, id: &ObjectId, pod: &Value) {
+    let Some(name) = node_label(pod) else { return };
+    let node = state.node(&NodeKey::new(id.namespace.clone(), name));
+    // What a refused spec means nobody knows.
+    let Some(node) = node.and_then(|node| validate(&node, &Platform::demo()).ok()) else { return };
+    let Ok(spec) = PodSpec::deserialize(&pod["spec"]) else { return };
+    let bootstrap = pod["metadata"]["labels"]["sei.io/component"] == "bootstrap";
+    let leak = if bootstrap { bootstrap_leak(&node, &spec) } else { keyring_leak(&node, &spec) };
+    if let Some(what) = leak {
+        state.violations.push(Violation { at: state.now, invariant: "S5", what });
+    }
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "tests")]
@@ -184,7 +216,7 @@ mod tests {
     use crate::sim::testing::{self, claim, key, service, settled, small, world};
     use crate::sim::{Options, Reconcile, Sim};
     use crate::world::LookAgain;
-    use crate::world::{Cluster, ClusterError, Sidecar};
+    use crate::world::{Cluster, ClusterError, Propagation, Sidecar};
 
     /// A node that is up.
     fn up() -> Sim {
@@ -218,7 +250,7 @@ mod tests {
     async fn delete(sim: &Sim, kind: Kind, name: &str) -> Result<LookAgain, ClusterError> {
         let id = testing::id(kind, name);
         let object = sim.object(&id).unwrap();
-        sim.delete(&id, text(&object, "/metadata/uid")).await?;
+        sim.delete(&id, text(&object, "/metadata/uid"), Propagation::Background).await?;
         done()
     }
 
@@ -286,7 +318,7 @@ mod tests {
         let found = broken(&up(), async |sim: &Sim, _: &NodeKey| {
             start_plan(sim).await?;
             let request = TaskRequest { id: testing::task_id(77), kind: "mark-ready", params: None };
-            let _ = sim.submit(testing::URL, &request).await;
+            let _ = sim.submit(&testing::address(), &request).await;
             done()
         });
         assert_eq!(found, ["S8"]);
@@ -317,7 +349,7 @@ mod tests {
     fn a_delete_whose_precondition_fails_breaks_nothing() {
         let found = broken(&up(), async |sim: &Sim, _: &NodeKey| {
             let id = testing::id(Kind::PersistentVolumeClaim, "data-rpc-0");
-            assert!(sim.delete(&id, "someone").await.is_err());
+            assert!(sim.delete(&id, "someone", Propagation::Foreground).await.is_err());
             let again = sim.create(&id, &claim("")).await;
             assert!(again.is_ok());
             done()

@@ -26,6 +26,7 @@ mod fingerprint;
 mod handlers;
 mod invariants;
 mod json;
+mod network;
 mod options;
 mod sidecar;
 mod state;

@@ -79,6 +79,10 @@ pub struct Delays {
     /// From the sidecar's start to the start of the ordinary containers; with 0 (and nothing to pull) they are seen to
     /// run at the same moment.
     pub start_seconds: i64,
+    /// From the start of a bootstrap's seid to its height.
+    pub bootstrap_seconds: i64,
+    /// From the first founder's artifacts to the genesis and the peers that the chain's assembler makes of them.
+    pub assemble_seconds: i64,
     /// From the deletion of a pod to its end.
     pub terminate_seconds: i64,
     /// From the end of an owner to the deletion of what it owned.
@@ -96,6 +100,8 @@ impl Default for Delays {
             pull_backoff_seconds: 10,
             init_seconds: 1,
             start_seconds: 2,
+            bootstrap_seconds: 60,
+            assemble_seconds: 20,
             terminate_seconds: 10,
             garbage_seconds: 1,
             operator_restart_seconds: 5,

@@ -7,18 +7,16 @@ use sei_planner::api::Time;
 use sei_planner::names::NodeKey;
 use serde_json::{Value, json};
 
-use crate::world::{Kind, ObjectId, SidecarError, TaskReport, TaskRequest, TaskState};
+use crate::world::{Address, SidecarError, TaskReport, TaskRequest, TaskState};
 
 use super::clock::Due;
-use super::controllers::kubelet::{self, SIDECAR};
+use super::controllers::kubelet;
 use super::handlers::{SeidConfig, effect};
 use super::invariants::Violation;
-use super::json::{list, number, text};
+use super::network::{Endpoint, reach};
 use super::state::State;
 use super::trace::SeidStart;
 
-/// Port on which a proxy in front of a sidecar speaks TLS.
-const TLS_PORT: i64 = 8443;
 /// Types of tasks with a marker file, and what it is called here.
 const MARKERS: [(&str, &str); 7] = [
     ("snapshot-restore", "snapshot-done"),
@@ -52,6 +50,8 @@ pub(super) struct Sidecars {
     pub(super) failures: BTreeMap<String, (u32, String)>,
     /// Until when a node's sidecar does not answer.
     pub(super) silent_until: BTreeMap<NodeKey, Time>,
+    /// Chains whose founders handed in their artifacts, and when the assembler is done with them.
+    pub(super) founded: BTreeMap<String, Time>,
 }
 
 /// What a sidecar keeps on the data volume.
@@ -63,6 +63,10 @@ pub(super) struct Disk {
     pub(super) markers: BTreeSet<&'static str>,
     /// The configuration of seid.
     pub(super) config: SeidConfig,
+    /// The chain that a founder's identity was made for, empty for none.
+    pub(super) chain: String,
+    /// Whether the founder's account is in the keyring: it is made first, and never twice.
+    account: bool,
 }
 
 impl Disk {
@@ -85,17 +89,9 @@ pub(super) struct Row {
     run: u32,
 }
 
-/// A sidecar that answers.
-struct Endpoint {
-    pod: String,
-    disk: String,
-    process: u64,
-    ready: bool,
-}
-
 /// `POST /v0/tasks`.
-pub(super) fn submit(state: &mut State, base_url: &str, request: &TaskRequest) -> Result<(), SidecarError> {
-    let endpoint = reach(state, base_url)?;
+pub(super) fn submit(state: &mut State, at: &Address, request: &TaskRequest) -> Result<(), SidecarError> {
+    let endpoint = reach(state, at)?;
     check_request(request)?;
     overtakes(state, &endpoint, request);
     let disk = state.sidecars.disks.entry(endpoint.disk.clone()).or_default();
@@ -134,15 +130,15 @@ fn writes_volume(kind: &str) -> bool {
 }
 
 /// `GET /v0/tasks/{id}`.
-pub(super) fn task(state: &State, base_url: &str, id: &str) -> Result<Option<TaskReport>, SidecarError> {
-    let endpoint = reach(state, base_url)?;
+pub(super) fn task(state: &State, at: &Address, id: &str) -> Result<Option<TaskReport>, SidecarError> {
+    let endpoint = reach(state, at)?;
     let disk = state.sidecars.disks.get(&endpoint.disk);
     Ok(disk.and_then(|disk| disk.rows.get(id)).map(|row| TaskReport { state: row.state, error: row.error.clone() }))
 }
 
 /// `GET /v0/healthz`.
-pub(super) fn healthz(state: &State, base_url: &str) -> Result<bool, SidecarError> {
-    reach(state, base_url).map(|endpoint| endpoint.ready)
+pub(super) fn healthz(state: &State, at: &Address) -> Result<bool, SidecarError> {
+    reach(state, at).map(|endpoint| endpoint.ready)
 }
 
 /// A fresh process runs what its predecessor left running.
@@ -179,8 +175,12 @@ pub(super) fn finish(state: &mut State, pod: &str, process: u64, id: &str, run: 
         Some(error) => Err(error),
         None => effect(state, &disk_uid, &row),
     };
-    let ready = row.kind == "mark-ready" && outcome.is_ok();
-    let disk = state.sidecars.disks.entry(disk_uid).or_default();
+    settle(state, pod, &disk_uid, id, &row.kind, outcome);
+}
+
+fn settle(state: &mut State, pod: &str, disk_uid: &str, id: &str, kind: &str, outcome: Result<(), String>) {
+    let ready = kind == "mark-ready" && outcome.is_ok();
+    let disk = state.sidecars.disks.entry(disk_uid.to_owned()).or_default();
     if let Some(row) = disk.rows.get_mut(id) {
         match outcome {
             Ok(()) => row.state = TaskState::Completed,
@@ -208,6 +208,7 @@ pub(super) fn seid_start(state: &State, node: &NodeKey, volume: &str, image: &st
         state_sync: disk.config.state_sync.is_some(),
         snapshot: disk.markers.contains("snapshot-done"),
         genesis: disk.markers.contains("genesis-done"),
+        bootstrap: false,
     }
 }
 
@@ -241,6 +242,13 @@ fn start(state: &mut State, pod: &str, process: u64, id: &str) {
         let disk = state.sidecars.disks.get(&disk);
         disk.is_some_and(|disk| disk.markers.contains(marker))
     });
+    if row.kind == "generate-gentx" && !marked {
+        let disk_state = state.sidecars.disks.entry(disk.clone()).or_default();
+        if std::mem::replace(&mut disk_state.account, true) {
+            let error = "generate-gentx: keys add: public key already exists in keybase".to_owned();
+            return settle(state, pod, &disk, id, &row.kind, Err(error));
+        }
+    }
     let seconds = state.options.durations.of(&row.kind);
     if marked || seconds == 0 {
         return finish(state, pod, process, id, row.run);
@@ -260,65 +268,10 @@ fn running_row(state: &State, pod: &str, process: u64, id: &str) -> Option<(Stri
     (row.state == TaskState::Running).then(|| (disk, row.clone()))
 }
 
-fn injected_failure(state: &mut State, kind: &str) -> Option<String> {
+pub(super) fn injected_failure(state: &mut State, kind: &str) -> Option<String> {
     let (left, error) = state.sidecars.failures.get_mut(kind)?;
     *left = left.checked_sub(1)?;
     Some(error.clone())
-}
-
-/// The sidecar behind a URL: the name must resolve, the port must be served, and a process must answer.
-fn reach(state: &State, base_url: &str) -> Result<Endpoint, SidecarError> {
-    let unreachable = |why: &str| SidecarError::Unreachable(format!("{base_url}: {why}"));
-    let (tls, node, port) = parse(base_url).ok_or_else(|| unreachable("no such host"))?;
-    let service = ObjectId::new(Kind::Service, node.namespace.clone(), node.name.clone());
-    let pod_id = ObjectId::new(Kind::Pod, node.namespace.clone(), node.pod());
-    let (Some(_), Some(pod)) = (state.store.get(&service), state.store.get(&pod_id)) else {
-        return Err(unreachable("no such host"));
-    };
-    if !serves(pod, tls, port) {
-        return Err(unreachable("connection refused"));
-    }
-    let uid = text(pod, "/metadata/uid");
-    let run = state.kubelet.pods.get(uid);
-    let silent = state.sidecars.silent_until.get(&node);
-    if silent.is_some_and(|until| *until > state.now) {
-        return Err(unreachable("deadline exceeded"));
-    }
-    let process = run.and_then(|run| run.process);
-    let disk = run.and_then(|run| run.disk.clone());
-    match (process, disk) {
-        (Some(process), Some(disk)) => {
-            Ok(Endpoint { pod: uid.to_owned(), disk, process: process.number, ready: process.ready })
-        }
-        (None | Some(_), None) | (None, Some(_)) => Err(unreachable("connection refused")),
-    }
-}
-
-/// Scheme, node and port of `http(s)://<node>-0.<node>.<namespace>.svc.cluster.local:<port>`.
-fn parse(base_url: &str) -> Option<(bool, NodeKey, i64)> {
-    let (scheme, rest) = base_url.split_once("://")?;
-    let (host, port) = rest.rsplit_once(':')?;
-    let mut labels = host.splitn(4, '.');
-    let (pod, service, namespace) = (labels.next()?, labels.next()?, labels.next()?);
-    let node = NodeKey::new(namespace, service);
-    let known = labels.next()? == "svc.cluster.local" && pod == node.pod();
-    let tls = match scheme {
-        "http" => false,
-        "https" => true,
-        _ => return None,
-    };
-    known.then_some((tls, node, port.parse().ok()?))
-}
-
-/// Whether the pod listens there: without TLS the sidecar's own port, with TLS the proxy's.
-fn serves(pod: &Value, tls: bool, port: i64) -> bool {
-    let containers = list(pod, "/spec/initContainers").iter();
-    let mut candidates = containers.filter(|c| (text(c, "/name") == SIDECAR) != tls);
-    (!tls || port == TLS_PORT)
-        && candidates.any(|container| {
-            let ports = list(container, "/ports").iter();
-            ports.map(|p| number(p, "/containerPort")).any(|p| p == port)
-        })
 }
 
 #[cfg(test)]
@@ -326,8 +279,9 @@ mod tests {
     #![allow(clippy::unwrap_used, reason = "tests")]
 
     use super::*;
-    use crate::sim::testing::{URL, bare_world, id, idle, key, task_id};
+    use crate::sim::testing::{URL, address, bare_world, id, idle, key, task_id};
     use crate::sim::{Options, Reconcile, Sim};
+    use crate::world::Kind;
 
     fn up(options: Options) -> Sim {
         let sim = bare_world(options);
@@ -346,17 +300,17 @@ mod tests {
     fn post(sim: &Sim, number: u32, kind: &'static str, params: Value) {
         let request = request(number, kind, params);
         sim.with(|state| {
-            submit(state, URL, &request).unwrap();
+            submit(state, &address(), &request).unwrap();
             state.react();
         });
     }
 
     fn get(sim: &Sim, number: u32) -> Option<TaskReport> {
-        sim.with(|state| task(state, URL, &task_id(number)).unwrap())
+        sim.with(|state| task(state, &address(), &task_id(number)).unwrap())
     }
 
     fn healthy(sim: &Sim) -> Result<bool, SidecarError> {
-        sim.with(|state| healthz(state, URL))
+        sim.with(|state| healthz(state, &address()))
     }
 
     fn state_of(sim: &Sim, number: u32) -> TaskState {
@@ -444,7 +398,7 @@ mod tests {
     fn wrong_requests_are_refused_or_fail() {
         let sim = up(Options::default());
         let unknown = request(1, "nonsense", json!({}));
-        let refused = sim.with(|state| submit(state, URL, &unknown));
+        let refused = sim.with(|state| submit(state, &address(), &unknown));
         assert_eq!(refused, Err(SidecarError::Refused("unknown task type: nonsense".to_owned())));
         post(&sim, 2, "config-apply", json!({ "mode": "full", "overrides": { "a.b": "c" } }));
         assert!(get(&sim, 2).unwrap().error.contains("unknown override key \"a.b\""));
@@ -481,7 +435,7 @@ mod tests {
     #[test]
     fn only_the_right_address_of_a_running_sidecar_answers() {
         let sim = up(Options::default());
-        let ask = |url: &str| sim.with(|state| healthz(state, url));
+        let ask = |url: &str| sim.with(|state| healthz(state, &Address::plain(url)));
         assert_eq!(ask(URL), Ok(false));
         for wrong in [
             "http://rpc-0-0.rpc-0.nodes.svc.cluster.local:7778",

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use sei_planner::api::{SeiNode, SeiNodeStatus, Time};
+use sei_planner::manifests::NODE_LABEL;
 use sei_planner::names::NodeKey;
 use serde::Deserialize;
 use serde_json::Value;
@@ -11,7 +12,7 @@ use serde_json::Value;
 use crate::world::{Kind, ObjectId};
 
 use super::clock::{self, Due, Ids, Queue};
-use super::controllers::{gc, kubelet, statefulset, volumes};
+use super::controllers::{gc, job, kubelet, statefulset, volumes};
 use super::crash::Process;
 use super::invariants::Violation;
 use super::json::{list, number, text};
@@ -93,6 +94,7 @@ impl State {
             }
             for change in changes {
                 statefulset::notice(self, &change);
+                job::notice(self, &change);
                 kubelet::notice(self, &change);
                 volumes::notice(self, &change);
                 gc::notice(self, &change);
@@ -106,6 +108,7 @@ impl State {
     pub(super) fn serve(&mut self, due: Due) -> Option<u64> {
         match due {
             Due::StatefulSet(id) => statefulset::sync(self, &id),
+            Due::Job(id) => job::sync(self, &id),
             Due::Pod { id, uid, step } => kubelet::step(self, &id, &uid, step),
             Due::Claim(id) => volumes::sync(self, &id),
             Due::Garbage => gc::sync(self),
@@ -158,11 +161,11 @@ impl State {
         nodes.map(|(id, _)| node_key(id)).collect()
     }
 
-    /// Uid of the SeiNode that controls an object, directly or through its StatefulSet; empty when none does.
+    /// Uid of the SeiNode that controls an object, directly or through its StatefulSet or Job; empty when none does.
     pub(super) fn node_uid_over(&self, object: &Value) -> String {
         let owner = controller_uid(object);
         match self.store.by_uid(owner) {
-            Some((id, set)) if id.kind == Kind::StatefulSet => controller_uid(set).to_owned(),
+            Some((id, owner)) if matches!(id.kind, Kind::StatefulSet | Kind::Job) => controller_uid(owner).to_owned(),
             Some(_) | None => owner.to_owned(),
         }
     }
@@ -190,18 +193,26 @@ fn woken(change: &Change) -> Option<NodeKey> {
     let (before, after) = (change.before.as_deref(), change.after.as_deref());
     match change.id.kind {
         Kind::SeiNode => (node_signature(before) != node_signature(after)).then(|| node_key(&change.id)),
-        Kind::StatefulSet | Kind::Service | Kind::PersistentVolumeClaim => {
-            let news = child_signature(before) != child_signature(after);
+        Kind::StatefulSet | Kind::Service | Kind::PersistentVolumeClaim | Kind::Job | Kind::ConfigMap => {
+            let ended = |job: Option<&Value>| job.map_or(0, |job| list(job, "/status/conditions").len());
+            let ends = change.id.kind == Kind::Job && ended(before) != ended(after);
+            let news = ends || child_signature(before) != child_signature(after);
             let owner = owner_name(after.or(before)?, "SeiNode")?;
             news.then(|| NodeKey::new(change.id.namespace.clone(), owner))
         }
         Kind::Pod => {
             let news = pod_signature(before) != pod_signature(after) || after.is_none();
-            let owner = owner_name(after.or(before)?, "StatefulSet")?;
-            news.then(|| NodeKey::new(change.id.namespace.clone(), owner))
+            let pod = after.or(before)?;
+            let node = node_label(pod).map(str::to_owned).or_else(|| owner_name(pod, "StatefulSet"))?;
+            news.then(|| NodeKey::new(change.id.namespace.clone(), node))
         }
-        Kind::PersistentVolume => None,
+        Kind::PersistentVolume | Kind::Secret => None,
     }
+}
+
+/// The node whose pod this is.
+pub(super) fn node_label(pod: &Value) -> Option<&str> {
+    pod.get("metadata")?.get("labels")?.get(NODE_LABEL)?.as_str()
 }
 
 fn owner_name(object: &Value, kind: &str) -> Option<String> {

@@ -19,6 +19,8 @@ use super::json::{self, list, number, text};
 
 /// Finalizer that keeps a claim while a pod uses it.
 pub(super) const CLAIM_PROTECTION: &str = "kubernetes.io/pvc-protection";
+/// Finalizer of an object whose children are deleted first.
+pub(super) const FOREGROUND: &str = "foregroundDeletion";
 /// Seconds a pod gets to stop when nobody says otherwise.
 const GRACE_SECONDS: i64 = 30;
 
@@ -157,6 +159,20 @@ impl Store {
         self.mark_deleted(id, &mut next);
         self.commit(id, next);
         Ok(())
+    }
+
+    /// A delete of a Job that its pod precedes; the Job controller takes the finalizer off.
+    pub(super) fn delete_after_children(&mut self, id: &ObjectId, uid: &str) -> Result<(), ClusterError> {
+        let fits = self.objects.get(id).is_some_and(|live| text(live, "/metadata/uid") == uid && !is_leaving(live));
+        if fits && id.kind == Kind::Job {
+            self.update(id, |job| json::set(job, &["metadata", "finalizers"], json!([FOREGROUND])));
+        }
+        self.delete(id, Some(uid))
+    }
+
+    /// Ids of a kind that ever were.
+    pub(super) fn ever(&self, kind: Kind) -> impl Iterator<Item = &ObjectId> {
+        self.history.keys().filter(move |id| id.kind == kind)
     }
 
     /// Removes an object at once, finalizers or not: what a kubelet does with a stopped pod.
@@ -341,7 +357,7 @@ pub(super) fn controller_uid(object: &Value) -> &str {
 }
 
 fn has_generation(kind: Kind) -> bool {
-    matches!(kind, Kind::SeiNode | Kind::StatefulSet)
+    matches!(kind, Kind::SeiNode | Kind::StatefulSet | Kind::Job)
 }
 
 /// Whether the object is being deleted.

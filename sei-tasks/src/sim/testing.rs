@@ -8,7 +8,9 @@ use sei_planner::api::{FINALIZER, PlanPhase, SeiNode, SeiNodeStatus, TaskPlan};
 use sei_planner::names::NodeKey;
 
 use crate::world::LookAgain;
-use crate::world::{Clock, Cluster, ClusterError, Kind, ObjectId, Sidecar, SidecarError, TaskRequest, TaskState};
+use crate::world::{
+    Address, Clock, Cluster, ClusterError, Kind, ObjectId, Propagation, Sidecar, SidecarError, TaskRequest, TaskState,
+};
 
 use super::json::text;
 use super::{Options, Sim};
@@ -107,6 +109,11 @@ fn meta(name: &str, owner_uid: &str) -> Value {
 /// URL of the node's sidecar.
 pub(super) const URL: &str = "http://rpc-0-0.rpc-0.nodes.svc.cluster.local:7777";
 
+/// Address of the node's sidecar.
+pub(super) fn address() -> Address {
+    Address::plain(URL)
+}
+
 /// A task id of the tests.
 pub(super) fn task_id(number: u32) -> String {
     format!("aaaaaaaa-0000-5000-8000-{number:012}")
@@ -202,7 +209,7 @@ async fn work(sim: &Sim, key: &NodeKey, node: &SeiNode, plan: &TaskPlan) -> Resu
     let revision = text(&pod, "/metadata/labels/controller-revision-hash");
     if revision != text(&set, "/status/updateRevision") {
         if !super::store::is_leaving(&pod) {
-            sim.delete(&pod_id, text(&pod, "/metadata/uid")).await?;
+            sim.delete(&pod_id, text(&pod, "/metadata/uid"), Propagation::Background).await?;
         }
         return Ok(false);
     }
@@ -214,13 +221,13 @@ async fn work(sim: &Sim, key: &NodeKey, node: &SeiNode, plan: &TaskPlan) -> Resu
 
 async fn ask(sim: &Sim, plan: &TaskPlan) -> Result<bool, SidecarError> {
     for (task, kind) in plan.tasks.iter().zip(TASKS) {
-        let known = sim.task(URL, &task.id).await?;
+        let known = sim.task(&address(), &task.id).await?;
         if known.is_none_or(|task| task.state == TaskState::Failed) {
             let params = (kind == "config-apply").then(|| json!({ "mode": "full" }));
             let id = task.id.clone();
-            sim.submit(URL, &TaskRequest { id, kind, params }).await?;
+            sim.submit(&address(), &TaskRequest { id, kind, params }).await?;
         }
-        let report = sim.task(URL, &task.id).await?;
+        let report = sim.task(&address(), &task.id).await?;
         if report.is_none_or(|report| report.state != TaskState::Completed) {
             return Ok(false);
         }
@@ -231,7 +238,7 @@ async fn ask(sim: &Sim, plan: &TaskPlan) -> Result<bool, SidecarError> {
 async fn let_go(sim: &Sim, key: &NodeKey, node: &SeiNode) -> Result<LookAgain, ClusterError> {
     let claim_id = id(Kind::PersistentVolumeClaim, "data-rpc-0");
     if let Some(claim) = sim.read(&claim_id).await? {
-        sim.delete(&claim_id, text(&claim, "/metadata/uid")).await?;
+        sim.delete(&claim_id, text(&claim, "/metadata/uid"), Propagation::Background).await?;
     }
     let (uid, version) = (uid(node), version(node));
     let meta = json!({ "finalizers": null });

@@ -133,6 +133,8 @@ pub struct SeidStart {
     pub snapshot: bool,
     /// Whether the genesis is there.
     pub genesis: bool,
+    /// Whether it is the seid of a bootstrap, which stops at a height.
+    pub bootstrap: bool,
 }
 
 /// A line of the timeline.

@@ -10,7 +10,7 @@ use super::clock::{self, Due};
 use super::controllers::kubelet::{self, SEID, SIDECAR};
 use super::crash::Fault;
 use super::json::{self, text};
-use super::state::{State, node_id};
+use super::state::{State, node_id, node_label};
 use super::store::show;
 use super::trace::{Fact, What};
 use super::{SeidConfig, Sim};
@@ -113,7 +113,7 @@ impl Sim {
     /// Restarts the sidecar's container of a node's pod: its ready flag is lost.
     pub fn restart_sidecar(&self, key: &NodeKey) {
         self.act(format!("restart the sidecar of {key}"), |state| {
-            kubelet::restart_container(state, &pod_id(key), SIDECAR);
+            kubelet::restart_container(state, &pod_of(state, key), SIDECAR);
         });
     }
 
@@ -127,7 +127,7 @@ impl Sim {
     /// Evicts a node's pod: it fails and the StatefulSet controller makes a new one.
     pub fn evict(&self, key: &NodeKey) {
         self.act(format!("evict the pod of {key}"), |state| {
-            kubelet::evict(state, &pod_id(key));
+            kubelet::evict(state, &pod_of(state, key));
         });
     }
 
@@ -168,7 +168,7 @@ impl Sim {
     #[must_use]
     pub fn seid_config(&self, key: &NodeKey) -> Option<SeidConfig> {
         self.with(|state| {
-            let pod = state.store.get(&pod_id(key))?;
+            let pod = state.store.get(&pod_of(state, key))?;
             let run = state.kubelet.pods.get(text(pod, "/metadata/uid"))?;
             let disk = state.sidecars.disks.get(run.disk.as_ref()?)?;
             Some(disk.config.clone())
@@ -198,6 +198,14 @@ impl Sim {
 
 fn pod_id(key: &NodeKey) -> ObjectId {
     ObjectId::new(Kind::Pod, key.namespace.clone(), key.pod())
+}
+
+/// The node's pod: that of its bootstrap Job while it is there.
+fn pod_of(state: &State, key: &NodeKey) -> ObjectId {
+    let mut pods = state.store.list(Kind::Pod).filter(|(id, _)| id.namespace == key.namespace);
+    let bootstrap =
+        pods.find(|(_, pod)| node_label(pod) == Some(&key.name) && text(pod, "/spec/restartPolicy") == "Never");
+    bootstrap.map_or_else(|| pod_id(key), |(id, _)| id.clone())
 }
 
 fn rejected(message: String) -> ClusterError {
@@ -237,7 +245,7 @@ fn prune_spec(manifest: &mut Value) -> Result<(), ClusterError> {
 }
 
 fn replace(live: &mut Value, manifest: &Value) {
-    for path in [&["spec"][..], &["metadata", "labels"], &["metadata", "annotations"]] {
+    for path in [&["spec"][..], &["data"], &["type"], &["metadata", "labels"], &["metadata", "annotations"]] {
         match manifest.pointer(&format!("/{}", path.join("/"))) {
             Some(new) => json::set(live, path, new.clone()),
             None => json::remove(live, path),
@@ -272,8 +280,8 @@ mod tests {
     #[test]
     fn what_is_no_object_of_this_world_is_refused() {
         let sim = Sim::new(Options::default());
-        let secret = json!({ "apiVersion": "v1", "kind": "Secret", "metadata": { "name": "a" } });
-        assert!(matches!(sim.user_apply(secret), Err(ClusterError::Rejected { .. })));
+        let lease = json!({ "apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": { "name": "a" } });
+        assert!(matches!(sim.user_apply(lease), Err(ClusterError::Rejected { .. })));
         let mut node = manifest();
         node["spec"] = json!({ "image": 7 });
         assert!(matches!(sim.user_apply(node), Err(ClusterError::Rejected { .. })));

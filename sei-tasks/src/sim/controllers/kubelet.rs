@@ -1,6 +1,8 @@
 //! Scheduler and kubelet in one: takes a pod from its volumes to running containers and, when it is deleted, to its
 //! end. All pods share one machine, so an image is pulled once. What runs inside the sidecar lives in `sidecar.rs`.
 
+mod status;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use sei_planner::api::Time;
@@ -9,18 +11,21 @@ use serde_json::{Value, json};
 
 use crate::sim::clock::Due;
 use crate::sim::json::{self, list, text};
-use crate::sim::sidecar;
-use crate::sim::state::State;
+use crate::sim::state::{State, node_label};
 use crate::sim::store::{Change, is_leaving};
-use crate::sim::trace::{Fact, What};
+use crate::sim::trace::{Fact, SeidStart, What};
+use crate::sim::{invariants, sidecar};
 use crate::world::{Kind, ObjectId};
 
-use super::volumes;
+use self::status::status_of;
+use super::{mounts, volumes};
 
 /// Container of the sidecar.
 pub(in crate::sim) const SIDECAR: &str = "sei-sidecar";
 /// Container of seid.
 pub(in crate::sim) const SEID: &str = "seid";
+/// What [`crate::sim::Sim::fail_task`] calls the seid of a bootstrap.
+const BOOTSTRAP_SEID: &str = "bootstrap-seid";
 /// Volume with the chain's data.
 const DATA_VOLUME: &str = "data";
 
@@ -35,6 +40,8 @@ pub(in crate::sim) enum PodStep {
     StartSidecars,
     /// Start the ordinary containers.
     StartMain,
+    /// The seid of a bootstrap is at its height.
+    Halt,
     /// Stop everything and remove it.
     Remove,
 }
@@ -55,6 +62,8 @@ pub(in crate::sim) struct Kubelet {
 pub(in crate::sim) struct PodRun {
     /// Which pod.
     pub(in crate::sim) id: ObjectId,
+    /// Name of its node.
+    pub(in crate::sim) node: String,
     /// The sidecar's process, while it runs.
     pub(in crate::sim) process: Option<SidecarProcess>,
     /// Uid of the claim with the data.
@@ -94,6 +103,11 @@ impl PodRun {
         found.is_some_and(|c| matches!(c.state, ContainerState::Running(_)))
     }
 
+    /// Whether any container runs.
+    pub(in crate::sim) fn runs_anything(&self) -> bool {
+        self.containers.values().any(|c| matches!(c.state, ContainerState::Running(_)))
+    }
+
     fn set(&mut self, container: &str, state: ContainerState) {
         let entry = self.containers.entry(container.to_owned());
         entry.and_modify(|c| c.state = state.clone()).or_insert(Container { state, restarts: 0 });
@@ -110,7 +124,14 @@ pub(in crate::sim) fn notice(state: &mut State, change: &Change) {
                 try_schedule(state, &uid);
             }
         }
-        Kind::SeiNode | Kind::StatefulSet | Kind::Service | Kind::PersistentVolumeClaim | Kind::PersistentVolume => {}
+        Kind::SeiNode
+        | Kind::StatefulSet
+        | Kind::Service
+        | Kind::PersistentVolumeClaim
+        | Kind::PersistentVolume
+        | Kind::Job
+        | Kind::ConfigMap
+        | Kind::Secret => {}
     }
 }
 
@@ -120,6 +141,7 @@ fn notice_pod(state: &mut State, change: &Change) {
             let uid = text(pod, "/metadata/uid").to_owned();
             let run = PodRun {
                 id: change.id.clone(),
+                node: node_label(pod).unwrap_or_else(|| node_name(&change.id.name)).to_owned(),
                 process: None,
                 disk: None,
                 seid: false,
@@ -127,6 +149,7 @@ fn notice_pod(state: &mut State, change: &Change) {
                 containers: BTreeMap::new(),
             };
             state.kubelet.pods.insert(uid.clone(), run);
+            invariants::pod_made(state, &change.id, pod);
             tell(state, &change.id, "created");
             try_schedule(state, &uid);
         }
@@ -139,8 +162,8 @@ fn notice_pod(state: &mut State, change: &Change) {
         (Some(pod), None) => {
             let uid = text(pod, "/metadata/uid").to_owned();
             stop_containers(state, &uid);
-            state.kubelet.pods.remove(&uid);
             tell(state, &change.id, "gone");
+            state.kubelet.pods.remove(&uid);
         }
         (Some(_), Some(_)) | (None, None) => {}
     }
@@ -163,6 +186,7 @@ pub(in crate::sim) fn step(state: &mut State, id: &ObjectId, uid: &str, step: Po
         PodStep::Init => init(state, id, uid, &pod),
         PodStep::StartSidecars => start_sidecars(state, id, uid, &pod),
         PodStep::StartMain => start_main(state, id, uid, &pod),
+        PodStep::Halt => halt(state, id, uid),
         PodStep::Remove => state.store.remove(id),
     }
 }
@@ -188,13 +212,15 @@ fn later(state: &mut State, seconds: i64, id: &ObjectId, uid: &str, step: PodSte
 }
 
 fn tell(state: &mut State, id: &ObjectId, what: &str) {
-    let node = NodeKey::new(id.namespace.clone(), node_name(&id.name));
+    let run = state.kubelet.pods.values().find(|run| run.id == *id);
+    let node = run.map_or_else(|| node_name(&id.name).to_owned(), |run| run.node.clone());
+    let node = NodeKey::new(id.namespace.clone(), node);
     let what = What::Pod { pod: id.name.clone(), what: what.to_owned() };
     state.tell(Some(node), what);
 }
 
 /// The node of a pod: the pod's name without its ordinal.
-pub(in crate::sim) fn node_name(pod: &str) -> &str {
+fn node_name(pod: &str) -> &str {
     pod.strip_suffix("-0").unwrap_or(pod)
 }
 
@@ -279,7 +305,9 @@ fn pull_delay(state: &State, pod: &Value, pointer: &str) -> i64 {
 fn pull(state: &mut State, id: &ObjectId, uid: &str, pod: &Value, step: PodStep) -> bool {
     let pointer = match step {
         PodStep::StartMain => "/spec/containers",
-        PodStep::Schedule | PodStep::Init | PodStep::StartSidecars | PodStep::Remove => "/spec/initContainers",
+        PodStep::Schedule | PodStep::Init | PodStep::StartSidecars | PodStep::Halt | PodStep::Remove => {
+            "/spec/initContainers"
+        }
     };
     let broken = list(pod, pointer).iter().find(|c| state.options.broken_images.contains(text(c, "/image")));
     let Some(broken) = broken else {
@@ -298,6 +326,10 @@ fn pull(state: &mut State, id: &ObjectId, uid: &str, pod: &Value, step: PodStep)
 }
 
 fn init(state: &mut State, id: &ObjectId, uid: &str, pod: &Value) {
+    if !mounts::are_there(state, id, pod) {
+        let delay = state.options.delays.pull_backoff_seconds;
+        return later(state, delay, id, uid, PodStep::Init);
+    }
     if !pull(state, id, uid, pod, PodStep::Init) {
         return;
     }
@@ -348,6 +380,7 @@ fn start_container(state: &mut State, uid: &str, container: &Value) {
     run.set(text(container, "/name"), ContainerState::Running(now));
     let fact = container_fact(true, &run.id, uid, container);
     state.record(fact);
+    invariants::container_started(state, uid);
 }
 
 fn container_fact(started: bool, id: &ObjectId, uid: &str, container: &Value) -> Fact {
@@ -420,17 +453,27 @@ pub(in crate::sim) fn evict(state: &mut State, pod_id: &ObjectId) {
     let Some(pod) = state.store.get(pod_id).cloned() else {
         return;
     };
-    let uid = text(&pod, "/metadata/uid").to_owned();
-    stop_containers(state, &uid);
-    if let Some(run) = state.kubelet.pods.get_mut(&uid) {
+    end(state, pod_id, text(&pod, "/metadata/uid"), json!({ "phase": "Failed", "reason": "Evicted" }));
+    tell(state, pod_id, "evicted");
+}
+
+/// The seid of a bootstrap stops at its height, or fails on the way; the pod ends with it.
+fn halt(state: &mut State, pod_id: &ObjectId, uid: &str) {
+    let failed = sidecar::injected_failure(state, BOOTSTRAP_SEID).is_some();
+    let (phase, code) = if failed { ("Failed", 1) } else { ("Succeeded", 0) };
+    let seid = json!({ "name": SEID, "state": { "terminated": { "exitCode": code } } });
+    end(state, pod_id, uid, json!({ "phase": phase, "containerStatuses": [seid] }));
+    tell(state, pod_id, phase);
+}
+
+/// A pod whose containers will not run again.
+fn end(state: &mut State, pod_id: &ObjectId, uid: &str, status: Value) {
+    stop_containers(state, uid);
+    if let Some(run) = state.kubelet.pods.get_mut(uid) {
         run.containers.clear();
         run.seid = false;
     }
-    tell(state, pod_id, "evicted");
-    state.store.update(pod_id, |pod| {
-        let status = json!({ "phase": "Failed", "reason": "Evicted" });
-        json::set(pod, &["status"], status);
-    });
+    state.store.update(pod_id, |pod| json::set(pod, &["status"], status));
 }
 
 /// The sidecar became ready: seid may start, and the pod is ready.
@@ -452,11 +495,16 @@ fn open_gate(state: &mut State, uid: &str) {
         return;
     }
     run.seid = true;
-    let id = run.id.clone();
+    let (id, name) = (run.id.clone(), run.node.clone());
     let disk = run.disk.clone().unwrap_or_default();
     let image = image_of(state, &id, SEID);
-    let node = NodeKey::new(id.namespace.clone(), node_name(&id.name));
-    let start = sidecar::seid_start(state, &node, &disk, &image);
+    let node = NodeKey::new(id.namespace.clone(), name);
+    let bootstrap = state.store.get(&id).is_some_and(|pod| text(pod, "/spec/restartPolicy") == "Never");
+    if bootstrap {
+        let delay = state.options.delays.bootstrap_seconds;
+        later(state, delay, &id, uid, PodStep::Halt);
+    }
+    let start = SeidStart { bootstrap, ..sidecar::seid_start(state, &node, &disk, &image) };
     let what = What::Seid { image, state_sync: start.state_sync };
     state.record(Fact::Seid(start));
     state.tell(Some(node), what);
@@ -502,63 +550,7 @@ fn publish(state: &mut State, uid: &str) {
 }
 
 fn over(pod: &Value) -> bool {
-    text(pod, "/status/phase") == "Failed"
-}
-
-fn status_of(run: &PodRun, pod: &Value) -> Value {
-    let statuses = |pointer: &str| -> Vec<Value> {
-        list(pod, pointer).iter().map(|container| container_status(run, container)).collect()
-    };
-    let init = statuses("/spec/initContainers");
-    let main = statuses("/spec/containers");
-    let initialized = init.iter().all(|s| s.get("started") == Some(&true.into()) || done(s));
-    let is_ready = |s: &Value| s.get("ready") == Some(&true.into());
-    let running = main.iter().any(|s| s.pointer("/state/running").is_some());
-    let ready = running && main.iter().all(is_ready) && init.iter().all(|s| is_ready(s) || done(s));
-    json!({
-        "phase": if running { "Running" } else { "Pending" },
-        "conditions": [
-            condition("PodScheduled", true),
-            condition("Initialized", initialized),
-            condition("ContainersReady", ready),
-            condition("Ready", ready),
-        ],
-        "initContainerStatuses": init,
-        "containerStatuses": main,
-    })
-}
-
-fn done(status: &Value) -> bool {
-    status.pointer("/state/terminated").is_some()
-}
-
-fn condition(kind: &str, holds: bool) -> Value {
-    json!({ "type": kind, "status": if holds { "True" } else { "False" } })
-}
-
-fn container_status(run: &PodRun, container: &Value) -> Value {
-    let name = text(container, "/name");
-    let waiting = Container { state: ContainerState::Waiting("PodInitializing"), restarts: 0 };
-    let known = run.containers.get(name).unwrap_or(&waiting);
-    let (state, running) = match &known.state {
-        ContainerState::Waiting(reason) => (json!({ "waiting": { "reason": reason } }), false),
-        ContainerState::Running(since) => (json!({ "running": { "startedAt": since.to_string() } }), true),
-        ContainerState::Done => (json!({ "terminated": { "exitCode": 0, "reason": "Completed" } }), false),
-    };
-    let ready = match name {
-        SIDECAR => running && run.process.is_some_and(|process| process.ready),
-        SEID => running && run.seid,
-        _ => running || known.state == ContainerState::Done,
-    };
-    json!({
-        "name": name,
-        "image": text(container, "/image"),
-        "imageID": "",
-        "ready": ready,
-        "started": running,
-        "restartCount": known.restarts,
-        "state": state,
-    })
+    matches!(text(pod, "/status/phase"), "Failed" | "Succeeded")
 }
 
 #[cfg(test)]

@@ -2,6 +2,8 @@
 //! acts only when that is due.
 
 pub(super) mod gc;
+pub(super) mod job;
 pub(super) mod kubelet;
+mod mounts;
 pub(super) mod statefulset;
 pub(super) mod volumes;

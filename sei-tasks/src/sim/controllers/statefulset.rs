@@ -22,10 +22,16 @@ pub(in crate::sim) fn notice(state: &mut State, change: &Change) {
             .as_ref()
             .or(change.before.as_ref())
             .and_then(|pod| state.store.by_uid(controller_uid(pod)))
+            .filter(|(id, _)| id.kind == Kind::StatefulSet)
             .map(|(id, _)| id.clone()),
-        Kind::SeiNode | Kind::StatefulSet | Kind::Service | Kind::PersistentVolumeClaim | Kind::PersistentVolume => {
-            None
-        }
+        Kind::SeiNode
+        | Kind::StatefulSet
+        | Kind::Service
+        | Kind::PersistentVolumeClaim
+        | Kind::PersistentVolume
+        | Kind::Job
+        | Kind::ConfigMap
+        | Kind::Secret => None,
     };
     if let Some(id) = set {
         again(state, &id);

@@ -26,7 +26,13 @@ pub(in crate::sim) fn notice(state: &mut State, change: &Change) {
                 }
             }
         }
-        Kind::SeiNode | Kind::StatefulSet | Kind::Service | Kind::PersistentVolume => {}
+        Kind::SeiNode
+        | Kind::StatefulSet
+        | Kind::Service
+        | Kind::PersistentVolume
+        | Kind::Job
+        | Kind::ConfigMap
+        | Kind::Secret => {}
     }
 }
 

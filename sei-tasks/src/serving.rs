@@ -1,0 +1,75 @@
+//! Which pod serves a task: that of the bootstrap Job until the plan tears it down, then that of the StatefulSet.
+
+use sei_planner::api::{PlannedTask, TaskPlan};
+use sei_planner::manifests::bootstrap_labels;
+use sei_planner::node::{PodFacts, ValidNode, controller_uid};
+use sei_planner::task::codec;
+use serde_json::Value;
+
+use crate::world::{Clock, Cluster, Kind, ObjectId, Sidecar, World};
+
+/// Whose pod a task speaks to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stage {
+    /// The bootstrap Job's.
+    Bootstrap,
+    /// The StatefulSet's.
+    Production,
+}
+
+/// The stage of the task at `index`.
+pub(crate) fn stage(plan: &TaskPlan, index: usize) -> Stage {
+    let before = plan.tasks.iter().take(index).rev();
+    let turns = ["deploy-bootstrap-job", "teardown-bootstrap"];
+    match before.map(|task| task.kind.as_str()).find(|kind| turns.contains(kind)) {
+        Some("deploy-bootstrap-job") => Stage::Bootstrap,
+        Some(_) | None => Stage::Production,
+    }
+}
+
+/// Tasks of the bootstrap that the sidecar of production may go on with, for the first task that speaks to it: a Job may
+/// end under a task, because its seid does not wait for tasks of a plan that took the place of another.
+pub(crate) fn left_by_the_bootstrap(plan: &TaskPlan, index: usize) -> impl Iterator<Item = &PlannedTask> {
+    let before = plan.tasks.get(..index).unwrap_or_default();
+    let last = |kind: &str| before.iter().rposition(|task| task.kind == kind);
+    let stage = last("deploy-bootstrap-job").zip(last("teardown-bootstrap"));
+    let stage = stage.filter(|(_, end)| !before.iter().skip(*end).any(writes_volume));
+    let tasks = stage.and_then(|(begin, end)| before.get(begin..end)).unwrap_or_default();
+    tasks.iter().filter(|task| writes_volume(task))
+}
+
+fn writes_volume(task: &PlannedTask) -> bool {
+    codec::decode(&task.kind, &task.params).is_ok_and(|task| task.writes_volume())
+}
+
+/// The pod of a stage as the watch shows it.
+pub(crate) fn watched_pod<C: Cluster, S: Sidecar, K: Clock>(
+    world: &World<C, S, K>,
+    node: &ValidNode,
+    stage: Stage,
+) -> Option<PodFacts> {
+    match stage {
+        Stage::Production => world.cluster.cached(&pod_id(node)).map(|pod| PodFacts::of(&pod)),
+        Stage::Bootstrap => bootstrap_pod(world, node).map(|pod| PodFacts::of(&pod)),
+    }
+}
+
+/// The pod of the bootstrap Job that the watch shows; its name is the Job controller's choice.
+pub(crate) fn bootstrap_pod<C: Cluster, S: Sidecar, K: Clock>(
+    world: &World<C, S, K>,
+    node: &ValidNode,
+) -> Option<Value> {
+    let job = world.cluster.cached(&job_id(node))?;
+    let pods = world.cluster.cached_pods(&node.key.namespace, &bootstrap_labels(node));
+    pods.into_iter().find(|pod| controller_uid(pod).as_deref() == job["metadata"]["uid"].as_str())
+}
+
+/// The production pod.
+pub(crate) fn pod_id(node: &ValidNode) -> ObjectId {
+    ObjectId::new(Kind::Pod, &node.key.namespace, node.key.pod())
+}
+
+/// The bootstrap Job.
+pub(crate) fn job_id(node: &ValidNode) -> ObjectId {
+    ObjectId::new(Kind::Job, &node.key.namespace, node.key.bootstrap_job())
+}

@@ -1,0 +1,53 @@
+//! Secrets that nodes of tests need, as a user provides them.
+
+use rcgen::{CertifiedKey, generate_simple_self_signed};
+use serde_json::{Value, json};
+
+/// `passphrase-canary` and `keyring-canary`, as the API server shows them.
+pub const PASSPHRASE: &str = "cGFzc3BocmFzZS1jYW5hcnk=";
+pub const ENTRY: &str = "a2V5cmluZy1jYW5hcnk=";
+/// The names that the certificate of `nodes/rpc-0` needs.
+pub const NAMES: [&str; 2] = ["rpc-0.nodes.svc.cluster.local", "rpc-0-0.rpc-0.nodes.svc.cluster.local"];
+
+pub fn secret(name: &str, data: Value) -> Value {
+    json!({"apiVersion": "v1", "kind": "Secret", "type": "Opaque", "metadata": {"namespace": "nodes", "name": name}, "data": data})
+}
+
+pub fn keyring() -> Value {
+    secret("operator", json!({"node_admin.info": ENTRY, "ab12.address": ENTRY}))
+}
+
+pub fn passphrase() -> Value {
+    secret("unlock", json!({"passphrase": PASSPHRASE}))
+}
+
+/// `spec.validator` with that keyring.
+pub fn validator_with_keyring() -> Value {
+    json!({"operatorKeyring": {"secret": {
+        "secretName": "operator",
+        "keyName": "node_admin",
+        "passphraseSecretRef": {"secretName": "unlock", "key": "passphrase"},
+    }}})
+}
+
+/// `spec.validator` of a founder.
+pub fn founder() -> Value {
+    json!({"genesisCeremony": {
+        "chainId": "test-1",
+        "stakingAmount": "10000000usei",
+        "accountBalance": "1000000000000000000000usei",
+        "index": 0,
+    }})
+}
+
+/// A fresh self-signed certificate for these names, as the Secret `rpc-0-tls`.
+pub fn certificate(names: &[&str]) -> Value {
+    let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+    let CertifiedKey { cert, signing_key } = generate_simple_self_signed(names).unwrap();
+    let base64 = |text: String| json!(k8s_openapi::ByteString(text.into_bytes()));
+    json!({
+        "apiVersion": "v1", "kind": "Secret", "type": "kubernetes.io/tls",
+        "metadata": {"namespace": "nodes", "name": "rpc-0-tls"},
+        "data": {"tls.crt": base64(cert.pem()), "tls.key": base64(signing_key.serialize_pem())},
+    })
+}
