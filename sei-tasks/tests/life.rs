@@ -331,14 +331,14 @@ fn an_active_plan_with_nothing_left_to_do_ends() {
 
 #[test]
 fn a_refused_spec_is_said_once_and_recovers_when_it_is_mended() {
-    let without_height = json!({"fullNode": {"snapshot": {"stateSync": {}, "bootstrapImage": V2}}});
-    let mut life = Life::of(without_height, Options::default());
+    let spec = json!({"fullNode": {}, "overrides": {"evm.htp_port": "8545"}});
+    let mut life = Life::of(spec, Options::default());
     life.driver.run_for(3600).unwrap();
     let status = life.status();
     let refused = status.condition(conditions::SPEC_ACCEPTED).unwrap();
     assert_eq!((refused.status, refused.reason.as_str()), (ConditionStatus::False, conditions::INVALID_SPEC));
     assert!(life.sim().counters().writes() <= 2);
-    life.sim().user_edit(&life.key, |spec| spec["fullNode"] = json!({}));
+    life.sim().user_edit(&life.key, |spec| spec["overrides"] = json!({}));
     life.runs(V1);
 }
 
