@@ -59,6 +59,8 @@ pub struct Waiting {
     pub look_again_seconds: i64,
     /// Whether the sidecar accepted the task and runs it.
     pub submitted: bool,
+    /// What is known to be true meanwhile.
+    pub learned: Vec<Stamp>,
 }
 
 /// How a task failed.

@@ -81,8 +81,8 @@ fn cases() -> Vec<Case> {
             "S3 with keys",
             Init,
             with(json!({"validator": with(json!({"snapshot": s3}), &keys())}), &peers),
-            "ensure-data-pvc validate-signing-key validate-node-key validate-operator-keyring apply-statefulset \
-             apply-service snapshot-restore configure-genesis config-apply discover-peers configure-state-sync \
+            "ensure-data-pvc validate-signing-key validate-node-key validate-operator-keyring claim-signing-key \
+             apply-statefulset apply-service snapshot-restore configure-genesis config-apply discover-peers configure-state-sync \
              config-validate mark-ready",
         ),
         case(
@@ -113,8 +113,8 @@ fn cases() -> Vec<Case> {
             "bootstrap with keys and TLS",
             Bootstrap,
             with(json!({"validator": with(json!({"snapshot": boot}), &keys())}), &tls),
-            "ensure-data-pvc validate-signing-key validate-node-key validate-operator-keyring apply-rbac-proxy-config \
-             deploy-bootstrap-service deploy-bootstrap-job snapshot-restore configure-genesis config-apply \
+            "ensure-data-pvc validate-signing-key validate-node-key validate-operator-keyring claim-signing-key \
+             apply-rbac-proxy-config deploy-bootstrap-service deploy-bootstrap-job snapshot-restore configure-genesis config-apply \
              configure-state-sync config-validate mark-ready await-bootstrap-complete teardown-bootstrap \
              apply-statefulset apply-service configure-genesis config-apply config-validate mark-ready",
         ),
@@ -169,8 +169,8 @@ fn an_image_update() {
     let spec = with(json!({"validator": keys()}), &json!({"sidecar": {"tls": {"secretName": "tls"}}}));
     assert_eq!(
         kinds(&plan(&spec, Some(&running))).join(" "),
-        "validate-signing-key validate-node-key validate-operator-keyring apply-rbac-proxy-config apply-statefulset \
-         apply-service replace-pod observe-image mark-ready"
+        "validate-signing-key validate-node-key validate-operator-keyring claim-signing-key apply-rbac-proxy-config \
+         apply-statefulset apply-service replace-pod observe-image mark-ready"
     );
 }
 
@@ -211,6 +211,7 @@ fn params_of_the_operators_tasks() {
         ("apply-service", node_ref),
         ("validate-signing-key", json!({"secretName": "s", "namespace": "sei"})),
         ("validate-node-key", json!({"secretName": "n", "namespace": "sei"})),
+        ("claim-signing-key", json!({"secretName": "s", "namespace": "sei"})),
         (
             "validate-operator-keyring",
             json!({

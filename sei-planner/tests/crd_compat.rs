@@ -43,6 +43,7 @@ const DIFFERENCES: &[(&str, &str, &str)] = &[
     ("status", "new property importedPVCs", "a claim that was ever imported is never deleted"),
     ("status", "new property nodeKeyMountedSecret", RECORD),
     ("status", "new property observedMode", RECORD),
+    ("status", "new property signingKeyLeases", "a consensus key has one holder, and its record outlives the operator"),
     ("status", "new property signingKeyMountedSecret", RECORD),
     ("status", "new property stateSyncConfigured", RECORD),
     ("status.plan", "new property kind", PLAN),

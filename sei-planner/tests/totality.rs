@@ -21,11 +21,12 @@ use serde_json::{Value, json};
 /// Of each of the two halves, which run side by side.
 const CASES: u32 = 50_000;
 const FRESH: &str = "00000000-0000-4000-8000-000000000000";
-const TASKS: [&str; 31] = [
+const TASKS: [&str; 32] = [
     "ensure-data-pvc",
     "validate-signing-key",
     "validate-node-key",
     "validate-operator-keyring",
+    "claim-signing-key",
     "apply-sidecar-cert",
     "wait-for-sidecar-tls-secret",
     "apply-rbac-proxy-config",
@@ -290,7 +291,7 @@ fn seen() -> impl Strategy<Value = Observed> {
 fn outcome() -> impl Strategy<Value = Outcome> {
     let why = "it is so".to_owned();
     let waiting = |submitted| {
-        let waiting = Waiting { on: "better days".to_owned(), look_again_seconds: 5, submitted };
+        let waiting = Waiting { on: "better days".to_owned(), look_again_seconds: 5, submitted, learned: Vec::new() };
         Outcome::Waiting(waiting)
     };
     let retry = Failure::Retry { after_seconds: 5, on: "an answer".to_owned(), why: why.clone() };
@@ -341,7 +342,9 @@ fn something_to_do(node: &SeiNode, seen: &Observed) -> bool {
     let tls = node.spec.sidecar.as_ref().is_some_and(|sidecar| sidecar.tls.is_some());
     let gone = [seen.statefulset, seen.service].contains(&Presence::Missing)
         || (tls && seen.proxy_config == Presence::Missing);
-    !running || image || gone || seen.sidecar == SidecarHealth::NotReady
+    let keyed = node.spec.validator.as_ref().is_some_and(|validator| validator.signing_key.is_some());
+    let unclaimed = keyed && status.signing_key_leases.is_empty();
+    !running || image || gone || unclaimed || seen.sidecar == SidecarHealth::NotReady
 }
 
 /// Without a plan under way, a plan is made exactly when something is to be done (and nothing stands in its way).

@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use sei_planner::api::{NodePhase, SeiNode};
 use sei_planner::manifests::NODE_LABEL;
 use sei_planner::names::NodeKey;
-use sei_planner::node::{controller_uid, terminating};
+use sei_planner::node::{KeyHolder, controller_uid, terminating};
 use serde_json::{Value, json};
 
+use crate::execute::release_keys;
 use crate::finalizer;
 use crate::world::{Clock, Cluster, ClusterError, Kind, LookAgain, ObjectId, Propagation, Sidecar, World};
 
@@ -34,6 +35,9 @@ pub(crate) async fn delete_node<C: Cluster, S: Sidecar, K: Clock>(
     let Some(node) = live_node(world, key).await?.filter(same) else {
         return Ok(LookAgain { at: None });
     };
+    let leases = node.status.as_ref().map(|status| status.signing_key_leases.clone()).unwrap_or_default();
+    let holder = KeyHolder { node: key.clone(), uid: node.metadata.uid.clone().unwrap_or_default() };
+    release_keys(world, &holder, &leases).await?;
     settle_data_claim(world, key, &node).await?;
     finalizer::remove(world, key, &node).await?;
     world.memory.forget(key);

@@ -17,9 +17,5 @@ pub(crate) fn not_yet(node: &ValidNode) -> Option<Refusal> {
         Some(TlsSource::Issuer(_)) => refuse("SEI0110", "spec.sidecar.tls.issuerName".to_owned(), "TLS by issuer"),
         Some(TlsSource::Secret(_)) | None => {}
     }
-    if node.signing_key.is_some() {
-        let field = format!("spec.{}.signingKey", node.mode.field());
-        refuse("SEI0125", field, "a validator with a consensus key of its own");
-    }
     (!problems.is_empty()).then_some(Refusal { reason: FEATURE_NOT_AVAILABLE, problems })
 }

@@ -133,7 +133,7 @@ fn applied_in(plan: &TaskPlan, kind: Kind) -> bool {
         Kind::Service => return service_task(plan).is_some(),
         Kind::ConfigMap => "apply-rbac-proxy-config",
         Kind::PersistentVolumeClaim => "ensure-data-pvc",
-        Kind::SeiNode | Kind::PersistentVolume | Kind::Pod | Kind::Job | Kind::Secret => return false,
+        Kind::SeiNode | Kind::PersistentVolume | Kind::Pod | Kind::Job | Kind::Secret | Kind::Lease => return false,
     };
     plan.tasks.iter().any(|planned| planned.kind == task && planned.status == TaskStatus::Complete)
 }

@@ -64,11 +64,19 @@ pub(crate) async fn run_until_it_waits<C: Cluster, S: Sidecar, K: Clock>(
             }
             Outcome::Waiting(_) | Outcome::Failed(_) => {
                 stamps.extend(stamps_of_failure(node.data_volume.imported, &plan, index, &outcome));
+                stamps.extend(learned(outcome));
                 break look_at;
             }
         }
     };
     Progress { plan: Some(plan), stamps, look_at }
+}
+
+fn learned(outcome: Outcome) -> Vec<Stamp> {
+    match outcome {
+        Outcome::Waiting(waiting) => waiting.learned,
+        Outcome::Done(_) | Outcome::Failed(_) => Vec::new(),
+    }
 }
 
 /// Runs the active plan's task that makes the Service again. Nothing is stored unless the API server will not have the Service: the

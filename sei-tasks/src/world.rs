@@ -34,6 +34,8 @@ pub enum Kind {
     ConfigMap,
     /// `v1` Secret: read by name where a check needs it, never cached, listed, watched or written (D8).
     Secret,
+    /// `coordination.k8s.io/v1` Lease: who holds a consensus key (D4). Read live, never watched.
+    Lease,
 }
 
 impl Kind {
@@ -44,6 +46,7 @@ impl Kind {
             Self::SeiNode => sei_planner::api::API_VERSION,
             Self::StatefulSet => "apps/v1",
             Self::Job => "batch/v1",
+            Self::Lease => "coordination.k8s.io/v1",
             Self::Service
             | Self::PersistentVolumeClaim
             | Self::PersistentVolume
@@ -66,6 +69,7 @@ impl Kind {
             Self::Job => "Job",
             Self::ConfigMap => "ConfigMap",
             Self::Secret => "Secret",
+            Self::Lease => "Lease",
         }
     }
 
@@ -82,6 +86,7 @@ impl Kind {
             Self::Job => "jobs",
             Self::ConfigMap => "configmaps",
             Self::Secret => "secrets",
+            Self::Lease => "leases",
         }
     }
 
@@ -97,12 +102,13 @@ impl Kind {
             | Self::Pod
             | Self::Job
             | Self::ConfigMap
-            | Self::Secret => true,
+            | Self::Secret
+            | Self::Lease => true,
         }
     }
 
     /// Every kind.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::SeiNode,
         Self::StatefulSet,
         Self::Service,
@@ -112,6 +118,7 @@ impl Kind {
         Self::Job,
         Self::ConfigMap,
         Self::Secret,
+        Self::Lease,
     ];
 }
 
@@ -335,6 +342,8 @@ pub struct World<C, S, K> {
     pub clock: K,
     /// Settings of the cluster.
     pub platform: Platform,
+    /// Namespace of the Leases that say who holds which consensus key: one for all nodes of a cluster.
+    pub keys_namespace: String,
     /// What this process remembers between two looks.
     pub memory: Memory,
 }

@@ -64,6 +64,10 @@ pub(crate) struct RunArgs {
     /// File with the token that TLS proxies of sidecars are shown.
     #[arg(long, value_name = "FILE", default_value = TOKEN_FILE)]
     sidecar_token: PathBuf,
+    /// Namespace of the Leases that say which node holds which consensus key: the same for every operator of a cluster, and
+    /// for ever. The operator's own ($POD_NAMESPACE) when left out, else "default".
+    #[arg(long, value_name = "NAME")]
+    lease_namespace: Option<String>,
 }
 
 /// Why the operator could not run.
@@ -120,6 +124,7 @@ pub(crate) async fn run(args: RunArgs, platform: Platform) -> Result<(), RunErro
         sidecar: HttpSidecar::new(args.sidecar_via, args.sidecar_token),
         clock: SystemClock,
         platform,
+        keys_namespace: keys_namespace(args.lease_namespace),
         memory: Memory::default(),
     };
     let shared = Arc::new(Shared { world, views, failures: Mutex::default() });
@@ -142,6 +147,11 @@ pub(crate) async fn run(args: RunArgs, platform: Platform) -> Result<(), RunErro
     }
     tracing::info!("operator stopped");
     Ok(())
+}
+
+fn keys_namespace(asked_for: Option<String>) -> String {
+    let own = || std::env::var("POD_NAMESPACE").ok();
+    asked_for.or_else(own).filter(|name| !name.is_empty()).unwrap_or_else(|| "default".to_owned())
 }
 
 /// Ends some seconds after `stop`; at once while the watches have not shown anything yet, because then nothing is under

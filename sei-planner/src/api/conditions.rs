@@ -36,6 +36,9 @@ pub const SIGNING_KEY_NOT_READY: &str = "SigningKeyNotReady";
 /// Reason: the consensus key cannot be used until its Secret changes.
 pub const SIGNING_KEY_INVALID: &str = "SigningKeyInvalid";
 
+/// Reason: another node holds the consensus key.
+pub const SIGNING_KEY_IN_USE: &str = "SigningKeyInUse";
+
 /// Condition: the Secret with the node key can be used.
 pub const NODE_KEY_READY: &str = "NodeKeyReady";
 /// Reason: the node key passed every check.
@@ -88,6 +91,8 @@ pub const PLATFORM_INCOMPLETE: &str = "PlatformIncomplete";
 pub const AWAITING_ACKNOWLEDGEMENT: &str = "AwaitingAcknowledgement";
 /// Reason: the data volume of a node that ran is gone.
 pub const DATA_VOLUME_LOST: &str = "DataVolumeLost";
+/// Reason: the consensus key would move to another disk, or away from a holder that vanished.
+pub const SIGNING_KEY_MOVES: &str = "SigningKeyMoves";
 /// Reason: the question was answered, or is moot.
 pub const ACKNOWLEDGED: &str = "Acknowledged";
 

@@ -68,6 +68,10 @@ pub struct SeiNodeStatus {
     /// Height that the bootstrap Job reached on this data volume; it never runs twice.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bootstrapped_height: Option<i64>,
+    /// Leases of the consensus keys that this node holds, in the operator's namespace; let go when the node is deleted and
+    /// its pod is gone.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub signing_key_leases: Vec<String>,
     /// Every claim that was ever imported; none of them is deleted, whatever the spec says now.
     #[serde(default, rename = "importedPVCs", skip_serializing_if = "Vec::is_empty")]
     pub imported_pvcs: Vec<String>,

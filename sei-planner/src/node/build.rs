@@ -165,9 +165,10 @@ fn repair(node: &ValidNode, request: &PlanRequest<'_>, missing: &[DriftKind]) ->
     if missing.contains(&DriftKind::StatefulSet) {
         return update(node, request);
     }
+    let key = missing.contains(&DriftKind::SigningKeyClaim).then(|| guards::claim_key(node)).flatten();
     let config = missing.contains(&DriftKind::ProxyConfig).then(|| Task::ApplyRbacProxyConfig(node.key.clone()));
     let service = missing.contains(&DriftKind::Service).then(|| Task::ApplyService(node.key.clone()));
-    config.into_iter().chain(service).collect()
+    key.into_iter().chain(config).chain(service).collect()
 }
 
 fn replace_pod(node: &ValidNode, request: &PlanRequest<'_>) -> Task {

@@ -212,6 +212,7 @@ fn decide_free(node: &ValidNode, status: &SeiNodeStatus, seen: &Observed) -> Dec
         return Decision::Start(kind, ["the node is new".to_owned()].into_iter().chain(remark).collect());
     }
     let missing = missing(node, seen);
+    let missing = if unclaimed(node, status) { [missing, vec![DriftKind::SigningKeyClaim]].concat() } else { missing };
     let drift = drift(node, status);
     if !drift.is_empty() {
         let (kinds, why) = drift.into_iter().unzip();
@@ -238,6 +239,11 @@ fn missing(node: &ValidNode, seen: &Observed) -> Vec<DriftKind> {
         (wanted && presence == Presence::Missing).then_some(kind)
     };
     owned.into_iter().filter_map(gone).collect()
+}
+
+/// A node that runs with a consensus key and was taken over from an operator that kept no record of it.
+fn unclaimed(node: &ValidNode, status: &SeiNodeStatus) -> bool {
+    node.signing_key.is_some() && status.signing_key_leases.is_empty()
 }
 
 /// A lost claim is never made anew in silence: somebody may still have the disk.

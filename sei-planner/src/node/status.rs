@@ -24,6 +24,15 @@ pub enum Stamp {
     StateSyncConfigured,
     /// This claim is imported, and never deleted.
     ImportedClaim(String),
+    /// The node holds the consensus key of this Lease.
+    SigningKeyHeld(String),
+    /// A person must say that a consensus key may move.
+    AskForKey {
+        /// Why.
+        why: String,
+        /// Value the annotation `sei.io/acknowledge` must have.
+        token: String,
+    },
     /// The bootstrap Job reached this height.
     Bootstrapped(i64),
     /// The running pod serves the certificate of this issuer.
@@ -79,7 +88,8 @@ pub fn project_status(
             for stamp in *stamps {
                 next.stamp(stamp);
             }
-            next.decision(node, decision);
+            next.decision(decision);
+            next.question(node, decision, stamps);
             if let Some(plan) = plan {
                 next.plan(node, plan);
             }
@@ -163,32 +173,32 @@ impl Projection {
                     self.status.imported_pvcs.push(claim.clone());
                 }
             }
+            Stamp::SigningKeyHeld(lease) => {
+                if !self.status.signing_key_leases.contains(lease) {
+                    self.status.signing_key_leases.push(lease.clone());
+                }
+            }
+            // Asked once everything else is settled.
+            Stamp::AskForKey { .. } => {}
             Stamp::Bootstrapped(height) => self.status.bootstrapped_height = Some(*height),
             Stamp::SidecarTls(issuer) => self.status.current_sidecar_tls = Some(issuer.clone()),
             Stamp::Check { condition, status, reason, message } => self.condition(condition, *status, reason, message),
         }
     }
 
-    fn decision(&mut self, node: &ValidNode, decision: &Decision) {
-        let lost = matches!(decision, Decision::Wait(Wait::DataVolumeLost { .. }));
-        let asking = self
-            .status
-            .condition(c::AWAITING_ACKNOWLEDGEMENT)
-            .is_some_and(|condition| condition.status == ConditionStatus::True);
-        if asking && !lost {
-            let message = "nothing waits for an answer";
-            self.condition(c::AWAITING_ACKNOWLEDGEMENT, ConditionStatus::False, c::ACKNOWLEDGED, message);
-        }
+    fn decision(&mut self, decision: &Decision) {
         match decision {
             Decision::Start(kind, why) | Decision::Supersede(kind, why) => self.started(kind, why),
             Decision::Wait(Wait::ForSidecar { task }) => self.wait_for_sidecar(task),
-            Decision::Wait(Wait::DataVolumeLost { token }) => self.ask(node, token),
             Decision::Wait(Wait::ForTlsSecret { .. }) => {
                 if self.status.phase.is_none() {
                     self.phase(NodePhase::Pending);
                 }
             }
-            Decision::Wait(Wait::AfterFailure(_)) | Decision::Continue | Decision::RestoreService | Decision::Idle => {}
+            Decision::Wait(Wait::AfterFailure(_) | Wait::DataVolumeLost { .. })
+            | Decision::Continue
+            | Decision::RestoreService
+            | Decision::Idle => {}
         }
     }
 
@@ -220,16 +230,51 @@ impl Projection {
         }
     }
 
-    fn ask(&mut self, node: &ValidNode, token: &str) {
-        let message = format!(
-            "the claim {claim} with the chain's data is gone. To start again on an empty one: \
-             kubectl annotate seinode {name} -n {namespace} --overwrite {annotation}={token}",
-            claim = node.data_volume.claim,
-            name = node.key.name,
-            namespace = node.key.namespace,
-            annotation = crate::api::ACKNOWLEDGE_ANNOTATION,
-        );
-        self.condition(c::AWAITING_ACKNOWLEDGEMENT, ConditionStatus::True, c::DATA_VOLUME_LOST, &message);
+    /// The one question that waits for a person, if there is one.
+    fn question(&mut self, node: &ValidNode, decision: &Decision, stamps: &[Stamp]) {
+        let about_key = stamps.iter().find_map(|stamp| match stamp {
+            Stamp::AskForKey { why, token } => {
+                let answer = "Once nothing signs with it any more, and the newest sign state is on this node's disk";
+                Some((c::SIGNING_KEY_MOVES, format!("{why}. {answer}"), token))
+            }
+            Stamp::CurrentImage(_)
+            | Stamp::SidecarReady
+            | Stamp::StateSyncConfigured
+            | Stamp::ImportedClaim(_)
+            | Stamp::SigningKeyHeld(_)
+            | Stamp::Bootstrapped(_)
+            | Stamp::SidecarTls(_)
+            | Stamp::Check { .. } => None,
+        });
+        let asked = match decision {
+            Decision::Wait(Wait::DataVolumeLost { token }) => {
+                let claim = &node.data_volume.claim;
+                let what = format!("the claim {claim} with the chain's data is gone. To start again on an empty one");
+                Some((c::DATA_VOLUME_LOST, what, token))
+            }
+            Decision::Wait(Wait::AfterFailure(_) | Wait::ForSidecar { .. } | Wait::ForTlsSecret { .. })
+            | Decision::Start(..)
+            | Decision::Supersede(..)
+            | Decision::Continue
+            | Decision::RestoreService
+            | Decision::Idle => about_key,
+        };
+        match asked {
+            Some((reason, what, token)) => {
+                let message = format!("{what}: {}", answer(node, token));
+                self.condition(c::AWAITING_ACKNOWLEDGEMENT, ConditionStatus::True, reason, &message);
+            }
+            None if self.asks() => {
+                let message = "nothing waits for an answer";
+                self.condition(c::AWAITING_ACKNOWLEDGEMENT, ConditionStatus::False, c::ACKNOWLEDGED, message);
+            }
+            None => {}
+        }
+    }
+
+    fn asks(&self) -> bool {
+        let condition = self.status.condition(c::AWAITING_ACKNOWLEDGEMENT);
+        condition.is_some_and(|condition| condition.status == ConditionStatus::True)
     }
 
     fn plan(&mut self, node: &ValidNode, plan: &TaskPlan) {
@@ -304,6 +349,16 @@ impl Projection {
             None => self.status.conditions.push(next),
         }
     }
+}
+
+/// The whole command that answers a question.
+fn answer(node: &ValidNode, token: &str) -> String {
+    format!(
+        "kubectl annotate seinode {} -n {} --overwrite {}={token}",
+        node.key.name,
+        node.key.namespace,
+        crate::api::ACKNOWLEDGE_ANNOTATION
+    )
 }
 
 /// What an init plan applied.

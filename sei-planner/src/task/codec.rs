@@ -42,7 +42,7 @@ pub fn stored_params(task: &Task) -> Value {
         Task::ApplySidecarCert(cert) | Task::WaitForSidecarTlsSecret(cert) | Task::ObserveSidecarTls(cert) => {
             certificate(cert)
         }
-        Task::ValidateSigningKey(key) | Task::ValidateNodeKey(key) => {
+        Task::ValidateSigningKey(key) | Task::ValidateNodeKey(key) | Task::ClaimSigningKey(key) => {
             json!({ "secretName": key.secret_name, "namespace": key.namespace })
         }
         Task::ValidateOperatorKeyring(keyring) => json!({
@@ -94,6 +94,7 @@ pub fn posted_params(task: &Task) -> Option<Value> {
         Task::EnsureDataPvc(_)
         | Task::ValidateSigningKey(_)
         | Task::ValidateNodeKey(_)
+        | Task::ClaimSigningKey(_)
         | Task::ValidateOperatorKeyring(_)
         | Task::ApplySidecarCert(_)
         | Task::WaitForSidecarTlsSecret(_)
@@ -155,6 +156,7 @@ pub fn decode(kind: &str, params: &Value) -> Result<Task, CodecError> {
         "wait-for-sidecar-tls-secret" => Task::WaitForSidecarTlsSecret(read::<StoredNode>(kind, params)?.certificate()),
         "observe-sidecar-tls" => Task::ObserveSidecarTls(read::<StoredNode>(kind, params)?.certificate()),
         "validate-signing-key" => Task::ValidateSigningKey(read::<StoredSecrets>(kind, params)?.secret()),
+        "claim-signing-key" => Task::ClaimSigningKey(read::<StoredSecrets>(kind, params)?.secret()),
         "validate-node-key" => Task::ValidateNodeKey(read::<StoredSecrets>(kind, params)?.secret()),
         "validate-operator-keyring" => Task::ValidateOperatorKeyring(read::<StoredSecrets>(kind, params)?.keyring()),
         "deploy-bootstrap-service" => Task::DeployBootstrapService(read::<StoredBootstrap>(kind, params)?.names()),

@@ -16,6 +16,8 @@ pub enum Task {
     EnsureDataPvc(NodeKey),
     /// Checks the Secret with the consensus key.
     ValidateSigningKey(SecretRef),
+    /// Takes the consensus key for this node, so that no other node signs with it.
+    ClaimSigningKey(SecretRef),
     /// Checks the Secret with the P2P identity.
     ValidateNodeKey(SecretRef),
     /// Checks the keyring of the operator account, and that its passphrase is there.
@@ -124,6 +126,7 @@ impl Task {
         match self {
             Self::EnsureDataPvc(_) => TaskType::operator("ensure-data-pvc"),
             Self::ValidateSigningKey(_) => TaskType::operator("validate-signing-key"),
+            Self::ClaimSigningKey(_) => TaskType::operator("claim-signing-key"),
             Self::ValidateNodeKey(_) => TaskType::operator("validate-node-key"),
             Self::ValidateOperatorKeyring(_) => TaskType::operator("validate-operator-keyring"),
             Self::ApplySidecarCert(_) => TaskType::operator("apply-sidecar-cert"),

@@ -183,6 +183,7 @@ pub(super) async fn await_complete<C: Cluster, S: Sidecar, K: Clock>(
             on: format!("the bootstrap Job to reach height {target_height}"),
             look_again_seconds: JOB_SECONDS,
             submitted: false,
+            learned: Vec::new(),
         }),
     })
 }

@@ -24,7 +24,7 @@ pub(super) struct At<'a> {
 }
 
 impl At<'_> {
-    fn pause_seconds(&self, now: Time) -> i64 {
+    pub(super) fn pause_seconds(&self, now: Time) -> i64 {
         let waiting = self.plan.tasks[self.index].waiting_since.map_or(0, |since| now.seconds_since(since));
         waiting.clamp(AGAIN_SECONDS, AGAIN_SECONDS_MAX)
     }
@@ -34,7 +34,8 @@ impl At<'_> {
             Verdict::Good(_) => Outcome::Done(vec![check.passed(passed)]),
             Verdict::Bad(why) => terminal(why),
             Verdict::NotYet(on) => {
-                Outcome::Waiting(Waiting { on, look_again_seconds: self.pause_seconds(now), submitted: false })
+                let look_again_seconds = self.pause_seconds(now);
+                Outcome::Waiting(Waiting { on, look_again_seconds, submitted: false, learned: Vec::new() })
             }
         }
     }

@@ -3,6 +3,7 @@
 mod apply;
 mod bootstrap;
 mod checks;
+mod claim;
 mod keys;
 mod pod;
 mod proxy;
@@ -18,6 +19,7 @@ use sei_planner::task::Task;
 use crate::world::{Clock, Cluster, ClusterError, Sidecar, World};
 
 pub(crate) use checks::stamps_of_failure;
+pub(crate) use claim::release_keys;
 
 /// Seconds until something in the cluster is looked at again, should its watch say nothing.
 const LOOK_AGAIN_SECONDS: i64 = 5;
@@ -33,6 +35,7 @@ pub(crate) async fn execute<C: Cluster, S: Sidecar, K: Clock>(
     let at = || keys::At { plan, index, namespace: &node.key.namespace };
     let result = match task {
         Task::ValidateSigningKey(key) => Ok(keys::signing_key(world, at(), key).await),
+        Task::ClaimSigningKey(key) => claim::signing_key(world, node, at(), key).await,
         Task::ValidateNodeKey(key) => Ok(keys::identity(world, at(), key).await),
         Task::ValidateOperatorKeyring(keyring) => Ok(keys::keyring(world, at(), keyring).await),
         Task::ApplyRbacProxyConfig(_) => apply::proxy_config(world, node).await,
@@ -90,5 +93,10 @@ fn lost_ground(why: impl Into<String>) -> Outcome {
 }
 
 fn waiting(on: impl Into<String>) -> Outcome {
-    Outcome::Waiting(Waiting { on: on.into(), look_again_seconds: LOOK_AGAIN_SECONDS, submitted: false })
+    Outcome::Waiting(Waiting {
+        on: on.into(),
+        look_again_seconds: LOOK_AGAIN_SECONDS,
+        submitted: false,
+        learned: Vec::new(),
+    })
 }

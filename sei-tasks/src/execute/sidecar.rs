@@ -166,6 +166,7 @@ fn judge(planned: &PlannedTask, task: &Task, report: &Option<TaskReport>) -> Out
             on: format!("the sidecar to finish {}", task.kind()),
             look_again_seconds: POLL_SECONDS,
             submitted: true,
+            learned: Vec::new(),
         }),
         TaskState::Failed if report.error.contains(INTERRUPTED) => {
             retry("the sidecar to run the task again", &report.error)

@@ -62,6 +62,7 @@ impl Operator for SeiOperator {
             sidecar: sim.clone(),
             clock: sim.clone(),
             platform: self.platform.clone(),
+            keys_namespace: "sei-system".to_owned(),
             memory: Memory::default(),
         }
     }

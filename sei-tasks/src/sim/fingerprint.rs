@@ -53,7 +53,7 @@ pub(super) fn of(state: &State) -> Value {
             Kind::Pod => pod(state, id, object),
             Kind::StatefulSet | Kind::Service | Kind::Job | Kind::ConfigMap => without_status(object),
             Kind::PersistentVolumeClaim => claim(state, object),
-            Kind::SeiNode | Kind::PersistentVolume | Kind::Secret => object.as_ref().clone(),
+            Kind::SeiNode | Kind::PersistentVolume | Kind::Secret | Kind::Lease => object.as_ref().clone(),
         })
         .map(normalise)
         .collect();

@@ -8,7 +8,7 @@ use k8s_openapi::api::core::v1::PodSpec;
 use sei_planner::api::{PlanPhase, SeiNode, SeiNodeStatus, Time};
 use sei_planner::manifests::isolation::{bootstrap_leak, keyring_leak};
 use sei_planner::names::NodeKey;
-use sei_planner::node::validate;
+use sei_planner::node::{KeyHolder, validate};
 use sei_planner::platform::Platform;
 use serde::Deserialize;
 use serde_json::Value;
@@ -95,10 +95,20 @@ fn node_uid(state: &State, key: &NodeKey) -> String {
 /// S4: an existing object is only written when this very node controls it.
 fn own_child(state: &State, key: &NodeKey, id: &ObjectId) -> Finding {
     let object = state.store.get(id)?;
+    if id.kind == Kind::Lease {
+        return own_lease(state, key, object);
+    }
     let owner = state.node_uid_over(object);
     let uid = node_uid(state, key);
     let own = !uid.is_empty() && owner == uid;
     (!own).then(|| ("S4", format!("{} is not controlled by {key}", show(id))))
+}
+
+/// S4: a consensus key is taken from its holder only when that is this node, or no node any more.
+fn own_lease(state: &State, key: &NodeKey, lease: &Value) -> Finding {
+    let holder = KeyHolder::parse(text(lease, "/spec/holderIdentity"))?;
+    let lives = state.store.get(&node_id(&holder.node)).is_some_and(|node| text(node, "/metadata/uid") == holder.uid);
+    (lives && holder.node != *key).then(|| ("S4", format!("{key} takes a consensus key that {holder} holds")))
 }
 
 fn check_delete(state: &State, key: &NodeKey, id: &ObjectId, uid: &str) -> Vec<Finding> {
@@ -112,7 +122,13 @@ fn check_delete(state: &State, key: &NodeKey, id: &ObjectId, uid: &str) -> Vec<F
         Kind::PersistentVolumeClaim => found.push(claim_may_go(state, key, id)),
         Kind::Pod => found.push(pod_is_outdated(state, id)),
         Kind::SeiNode => found.push(Some(("S4", format!("delete of {}", show(id))))),
-        Kind::StatefulSet | Kind::Service | Kind::PersistentVolume | Kind::Job | Kind::ConfigMap | Kind::Secret => {}
+        Kind::StatefulSet
+        | Kind::Service
+        | Kind::PersistentVolume
+        | Kind::Job
+        | Kind::ConfigMap
+        | Kind::Secret
+        | Kind::Lease => {}
     }
     found
 }

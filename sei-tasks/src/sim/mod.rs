@@ -19,6 +19,7 @@
 
 mod api;
 mod clock;
+mod consensus_keys;
 mod controllers;
 mod crash;
 mod drive;

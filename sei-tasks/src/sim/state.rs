@@ -12,6 +12,7 @@ use serde_json::Value;
 use crate::world::{Kind, ObjectId};
 
 use super::clock::{self, Due, Ids, Queue};
+use super::consensus_keys::ConsensusKeys;
 use super::controllers::{gc, job, kubelet, statefulset, volumes};
 use super::crash::Process;
 use super::invariants::Violation;
@@ -31,6 +32,7 @@ pub(super) struct State {
     pub(super) store: Store,
     pub(super) kubelet: kubelet::Kubelet,
     pub(super) sidecars: Sidecars,
+    pub(super) keys: ConsensusKeys,
     pub(super) process: Process,
     pub(super) trace: Trace,
     pub(super) violations: Vec<Violation>,
@@ -51,6 +53,7 @@ impl State {
             store: Store::new(now),
             kubelet: kubelet::Kubelet::default(),
             sidecars: Sidecars::default(),
+            keys: ConsensusKeys::default(),
             process: Process::new(options.faults.clone()),
             trace: Trace::default(),
             violations: Vec::new(),
@@ -206,7 +209,7 @@ fn woken(change: &Change) -> Option<NodeKey> {
             let node = node_label(pod).map(str::to_owned).or_else(|| owner_name(pod, "StatefulSet"))?;
             news.then(|| NodeKey::new(change.id.namespace.clone(), node))
         }
-        Kind::PersistentVolume | Kind::Secret => None,
+        Kind::PersistentVolume | Kind::Secret | Kind::Lease => None,
     }
 }
 

@@ -54,6 +54,17 @@ impl Sim {
         });
     }
 
+    /// Edits the status of a node, as an operator before ours may have left it.
+    pub fn user_edit_status(&self, key: &NodeKey, edit: impl FnOnce(&mut Value)) {
+        self.act(format!("edit the status of {key}"), |state| {
+            state.store.update(&node_id(key), |node| {
+                if let Some(status) = node.get_mut("status") {
+                    edit(status);
+                }
+            });
+        });
+    }
+
     /// Sets an annotation of a node, or removes it.
     pub fn user_annotate(&self, key: &NodeKey, annotation: &str, value: Option<&str>) {
         self.act(format!("annotate {key} {annotation}"), |state| {

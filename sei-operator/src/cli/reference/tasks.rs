@@ -11,6 +11,7 @@ fn texts(task: &Task) -> [&'static str; 2] {
     match task {
         Task::EnsureDataPvc(_) => ["Makes the claim `data-<node>`, or checks the imported one: that it is bound, of the right class and size, and nobody else's.", "The claim is there and ours, or every check of the imported one has passed."],
         Task::ValidateSigningKey(_) => ["Reads the Secret with the consensus key once and checks it. Nothing of it is kept.", "The key is a whole ed25519 key whose parts belong together."],
+        Task::ClaimSigningKey(_) => ["Takes the Lease that is named after the consensus key, in the operator's namespace: one key has one holder.", "The Lease names this node and the disk it signs on. While another node holds the key it waits; a key that would move to another disk waits for an answer."],
         Task::ValidateNodeKey(_) => ["Reads the Secret with the P2P identity once and checks it. Nothing of it is kept.", "The key can be read as Tendermint reads it."],
         Task::ValidateOperatorKeyring(_) => ["Checks that the keyring has the entry, and that its passphrase is there.", "Both Secrets are there and fit together."],
         Task::ApplySidecarCert(_) => ["Applies a Certificate of cert-manager for the TLS proxy.", "The API server has stored it."],
@@ -41,11 +42,12 @@ fn texts(task: &Task) -> [&'static str; 2] {
 }
 
 /// Every type, in the order in which plans have them. A test compares this list with the planner's.
-const KINDS: [&str; 28] = [
+const KINDS: [&str; 29] = [
     "ensure-data-pvc",
     "validate-signing-key",
     "validate-node-key",
     "validate-operator-keyring",
+    "claim-signing-key",
     "apply-sidecar-cert",
     "wait-for-sidecar-tls-secret",
     "apply-rbac-proxy-config",

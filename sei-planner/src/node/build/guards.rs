@@ -18,7 +18,14 @@ pub(super) fn keys(node: &ValidNode) -> Vec<Task> {
             namespace: namespace.clone(),
         })
     });
-    signing_key.into_iter().chain(node_key).chain(keyring).collect()
+    let claim = claim_key(node);
+    signing_key.into_iter().chain(node_key).chain(keyring).chain(claim).collect()
+}
+
+/// Takes the consensus key, once everything that the pod reads with it is known to be whole.
+pub(super) fn claim_key(node: &ValidNode) -> Option<Task> {
+    let secret_name = node.signing_key.clone()?;
+    Some(Task::ClaimSigningKey(SecretRef { secret_name, namespace: node.key.namespace.clone() }))
 }
 
 /// Certificate and configuration of the TLS proxy.

@@ -23,7 +23,8 @@ pub(in crate::sim) fn notice(state: &mut State, change: &Change) {
         | Kind::PersistentVolumeClaim
         | Kind::PersistentVolume
         | Kind::ConfigMap
-        | Kind::Secret => None,
+        | Kind::Secret
+        | Kind::Lease => None,
     };
     if let Some(id) = job {
         let delay = state.options.delays.statefulset_seconds.max(1);

@@ -14,7 +14,7 @@ use crate::sim::json::{self, list, text};
 use crate::sim::state::{State, node_label};
 use crate::sim::store::{Change, is_leaving};
 use crate::sim::trace::{Fact, SeidStart, What};
-use crate::sim::{invariants, sidecar};
+use crate::sim::{consensus_keys, invariants, sidecar};
 use crate::world::{Kind, ObjectId};
 
 use self::status::status_of;
@@ -131,7 +131,8 @@ pub(in crate::sim) fn notice(state: &mut State, change: &Change) {
         | Kind::PersistentVolume
         | Kind::Job
         | Kind::ConfigMap
-        | Kind::Secret => {}
+        | Kind::Secret
+        | Kind::Lease => {}
     }
 }
 
@@ -378,9 +379,13 @@ fn start_container(state: &mut State, uid: &str, container: &Value) {
         return;
     };
     run.set(text(container, "/name"), ContainerState::Running(now));
-    let fact = container_fact(true, &run.id, uid, container);
+    let id = run.id.clone();
+    let fact = container_fact(true, &id, uid, container);
     state.record(fact);
     invariants::container_started(state, uid);
+    if text(container, "/name") == SEID {
+        consensus_keys::seid_started(state, &id, uid);
+    }
 }
 
 fn container_fact(started: bool, id: &ObjectId, uid: &str, container: &Value) -> Fact {

@@ -31,7 +31,8 @@ pub(in crate::sim) fn notice(state: &mut State, change: &Change) {
         | Kind::PersistentVolume
         | Kind::Job
         | Kind::ConfigMap
-        | Kind::Secret => None,
+        | Kind::Secret
+        | Kind::Lease => None,
     };
     if let Some(id) = set {
         again(state, &id);

@@ -32,7 +32,8 @@ pub(in crate::sim) fn notice(state: &mut State, change: &Change) {
         | Kind::PersistentVolume
         | Kind::Job
         | Kind::ConfigMap
-        | Kind::Secret => {}
+        | Kind::Secret
+        | Kind::Lease => {}
     }
 }
 
