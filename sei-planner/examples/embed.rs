@@ -1,4 +1,5 @@
 //! What would happen to a node: the planner in another program. `cargo run -p sei-planner --example embed -- node.json`
+#![allow(clippy::disallowed_methods, reason = "a program may read files; the planner may not")]
 
 use std::{env, error::Error, fs};
 

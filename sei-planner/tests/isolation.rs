@@ -66,16 +66,16 @@ fn a_bootstrap_pod_signs_nothing() {
         let projected = json!({"name": "v", "projected": {"sources": [{"secret": {"name": secret}}]}});
         let env = json!([{"name": "X", "valueFrom": {"secretKeyRef": {"name": secret, "key": "k"}}}]);
         let from = json!([{"secretRef": {"name": secret}}]);
-        let ways: [(&str, Box<dyn Fn(&mut Value)>); 5] = [
-            ("volume", Box::new(|pod| pod["volumes"].as_array_mut().unwrap().push(volume.clone()))),
-            ("projected volume", Box::new(|pod| pod["volumes"].as_array_mut().unwrap().push(projected.clone()))),
-            ("env", Box::new(|pod| pod["containers"][0]["env"] = env.clone())),
-            ("env of an init container", Box::new(|pod| pod["initContainers"][1]["env"] = env.clone())),
-            ("envFrom", Box::new(|pod| pod["initContainers"][0]["envFrom"] = from.clone())),
-        ];
-        for (way, open) in ways {
+        for (way, pointer, item) in [
+            ("volume", "/volumes", json!([volume])),
+            ("projected volume", "/volumes", json!([projected])),
+            ("env", "/containers/0/env", env.clone()),
+            ("env of an init container", "/initContainers/1/env", env),
+            ("envFrom", "/initContainers/0/envFrom", from),
+        ] {
             let mut pod = pod_of(bootstrap_job(&node, &platform()).unwrap());
-            open(&mut pod);
+            let (parent, field) = pointer.rsplit_once('/').unwrap();
+            pod.pointer_mut(parent).unwrap()[field] = item;
             let leak = bootstrap_leak(&node, &typed(&pod)).unwrap_or_else(|| panic!("{secret} by {way}"));
             assert!(leak.contains(kind) && leak.contains(secret), "{leak}");
         }

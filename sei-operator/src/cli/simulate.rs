@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::io;
+use std::path::PathBuf;
 
 use clap::ValueEnum;
 use sei_planner::api::{ConditionStatus, NodePhase, PlanPhase, SeiNode, SeiNodeStatus, TaskStatus, conditions};
@@ -9,6 +10,9 @@ use sei_planner::names::NodeKey;
 use sei_tasks::sim::{Driver, Moment, NotConverged, Options, SeiOperator, Sim, What};
 
 use super::{Exit, Given, platform, report};
+use crate::input::diagnostics::Severity;
+use crate::input::secrets::Secrets;
+use crate::input::sources::Sources;
 use crate::input::{Document, Input};
 use crate::output::{self, Paint};
 
@@ -25,6 +29,10 @@ const LIMIT_HOURS: i64 = 48;
 pub(super) struct Args {
     #[command(flatten)]
     given: Given,
+
+    /// Secrets of the simulated cluster, as v1/Secret manifests: keys, keyrings, certificates; nothing of them is ever told
+    #[arg(long = "secret", value_name = "FILE", num_args = 1..)]
+    secrets: Vec<PathBuf>,
 
     /// When to stop: every node Running, or also nothing left to do
     #[arg(long, value_enum, ignore_case = true, default_value_t = Until::Running)]
@@ -50,6 +58,7 @@ const EXAMPLES: &str = "\
 Examples:
   sei-operator simulate -f node.yaml
   sei-operator simulate -f nodes/ --until Idle --platform prod.env
+  sei-operator simulate -f validator.yaml --secret test-keys/
 
 Exit codes:
   0  every node came up
@@ -68,6 +77,7 @@ pub(super) fn run(args: &Args) -> io::Result<Exit> {
     report(&input, &problems);
 
     let sim = Sim::new(Options { seed: args.seed, ..Options::default() }.realistic());
+    let provided = provide(&sim, &args.secrets);
     let accepted = input.documents.iter().filter(|document| document.rules.is_empty());
     let nodes: Vec<&SeiNode> = accepted.filter_map(|document| document.node.as_deref()).collect();
     let mut admitted = BTreeSet::new();
@@ -79,9 +89,20 @@ pub(super) fn run(args: &Args) -> io::Result<Exit> {
             Err(error) => output::chatter(&format!("{}: {error}\n", Paint::stderr().red("error"))),
         }
     }
-    let everybody = problems.is_empty() && admitted.len() == nodes.len() && !nodes.is_empty();
+    let everybody = provided && problems.is_empty() && admitted.len() == nodes.len() && !nodes.is_empty();
     let came_up = admitted.is_empty() || live(&sim, platform, args.until, &admitted)?;
     Ok(if everybody && came_up { Exit::Done } else { Exit::Error })
+}
+
+/// Puts the Secrets of files into the world; whether all of them could be used. No line of these files is ever shown.
+fn provide(sim: &Sim, files: &[PathBuf]) -> bool {
+    let secrets = Secrets::read(files);
+    for diagnostic in &secrets.diagnostics {
+        output::chatter(&format!("{}\n", diagnostic.render(&Sources::default(), Paint::stderr())));
+    }
+    let readable = secrets.diagnostics.iter().all(|diagnostic| diagnostic.severity != Severity::Error);
+    let applied = |secret| serde_json::to_value(secret).is_ok_and(|secret| sim.user_apply(secret).is_ok());
+    secrets.all().all(applied) && readable
 }
 
 /// Applies a node as a user would: without its status.

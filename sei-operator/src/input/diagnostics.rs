@@ -87,12 +87,8 @@ codes! { OWN:
 const PLANNER: &[Code] = &[
     row("SEI0101", "not exactly one mode",
         "A SeiNode is a full node, an archive, a replayer or a validator: exactly one of spec.fullNode, spec.archive, spec.replayer and spec.validator is set. {} counts as set, null does not."),
-    row("SEI0102", "not run yet: genesis ceremony",
-        "This version plans and renders the founding of a chain, and does not run it yet. The object is valid; another version runs it."),
     row("SEI0103", "bootstrap without a height",
         "bootstrapImage starts a Job that syncs up to snapshot.s3.targetHeight, so it needs a height greater than zero."),
-    row("SEI0104", "not run yet: bootstrap",
-        "This version plans and renders bootstrap Jobs, and does not run them yet. Leave bootstrapImage out to restore the snapshot directly."),
     row("SEI0105", "no usable first state",
         "A snapshot comes either from S3, with a height of at least 1, or from state sync: exactly one of the two. Leave snapshot out to sync from genesis."),
     row("SEI0106", "empty snapshotGeneration",
@@ -103,8 +99,8 @@ const PLANNER: &[Code] = &[
         "spec.image names the image of seid."),
     row("SEI0109", "no chain",
         "spec.chainId names the chain to follow, for example pacific-1."),
-    row("SEI0110", "not run yet: TLS",
-        "This version plans and renders the TLS proxy in front of the sidecar, and does not run it yet. Leave spec.sidecar.tls out."),
+    row("SEI0110", "not run yet: TLS by issuer",
+        "This version plans and renders certificates of an issuer, and does not run them yet. Provision a Secret and name it in spec.sidecar.tls.secretName, or leave spec.sidecar.tls out."),
     row("SEI0111", "issuer not allowed",
         "Issuers are trusted by the platform, not by the author of a node: the platform team lists them in SEI_TLS_ALLOWED_ISSUERS."),
     row("SEI0112", "not exactly one TLS source",
@@ -133,8 +129,6 @@ const PLANNER: &[Code] = &[
         "The name of a node becomes that of a Service and of a StatefulSet, whose pods carry it in a label with 11 more characters: at most 52 of a-z, 0-9 and -, from a letter to a letter or digit."),
     row("SEI0124", "no label",
         "Labels of the pod, and the chain, which becomes the label sei.io/chain, must have the form of Kubernetes labels: values of at most 63 letters, digits, '-', '_' and '.', from a letter or digit to a letter or digit. An API server would refuse every object of the node."),
-    row("SEI0125", "not run yet: validator keys",
-        "This version plans and renders validators that bring their keys along, and does not run them yet. The object is valid; another version runs it."),
 ];
 
 codes! { LINT:

@@ -50,6 +50,11 @@ impl Secrets {
         self.found.get(&(namespace.to_owned(), name.to_owned())).map(|found| &found.secret)
     }
 
+    /// All of them.
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Secret> {
+        self.found.values().map(|found| &found.secret)
+    }
+
     /// A warning for each Secret that nobody names.
     pub(crate) fn unnamed(&self, named: &BTreeSet<(String, String)>) -> Vec<Diagnostic> {
         let unused = self.found.iter().filter(|(key, _)| !named.contains(key));

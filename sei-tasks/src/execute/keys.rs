@@ -163,6 +163,7 @@ mod tests {
             sidecar: sim.clone(),
             clock: sim.clone(),
             platform: Platform::demo(),
+            keys_namespace: "sei-system".to_owned(),
             memory: Memory::default(),
         };
         let task = codec::decode(&plan.tasks[0].kind, &plan.tasks[0].params).unwrap();
