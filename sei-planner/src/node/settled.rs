@@ -6,6 +6,7 @@ use super::plan::draft;
 use super::status::{Ran, Stamp, project_status};
 use super::valid::{InitSource, ValidNode};
 use crate::api::{CurrentSidecarTls, PlanPhase, SeiNodeStatus, TaskStatus, Time};
+use crate::manifests::key_lease_name;
 use crate::task::task_id;
 
 /// The status that the operator leaves once the first plan of this node is complete, at `now`.
@@ -36,6 +37,9 @@ fn stamps(node: &ValidNode, tasks: &[&str]) -> Vec<Stamp> {
     if let InitSource::S3 { target_height, .. } = node.source {
         stamps.extend(tasks.contains(&"await-bootstrap-complete").then_some(Stamp::Bootstrapped(target_height)));
     }
+    // Which key that is nobody knows here; that one is held is what counts.
+    let lease = || Stamp::SigningKeyHeld(key_lease_name("settled"));
+    stamps.extend(tasks.contains(&"claim-signing-key").then(lease));
     if node.data_volume.imported {
         stamps.push(Stamp::ImportedClaim(node.data_volume.claim.clone()));
     }
@@ -60,14 +64,19 @@ mod tests {
     #[test]
     fn a_settled_node_has_nothing_to_do() {
         let now = Time::at(jiff::Timestamp::UNIX_EPOCH);
-        for mode in
-            [json!({}), json!({"snapshot": {"stateSync": {}}}), json!({"snapshot": {"s3": {"targetHeight": 5}}})]
-        {
+        let key = |name: &str| json!({"secret": {"secretName": name}});
+        for (mode, member) in [
+            ("fullNode", json!({})),
+            ("fullNode", json!({"snapshot": {"stateSync": {}}})),
+            ("fullNode", json!({"snapshot": {"s3": {"targetHeight": 5}}})),
+            ("archive", json!({})),
+            ("validator", json!({"signingKey": key("a"), "nodeKey": key("b")})),
+        ] {
             let node: SeiNode = serde_json::from_value(json!({
                 "apiVersion": "sei.io/v1alpha1", "kind": "SeiNode",
                 "metadata": {"name": "a", "namespace": "b", "generation": 1},
                 "spec": {
-                    "chainId": "pacific-1", "image": "seid:v1", "fullNode": mode,
+                    "chainId": "pacific-1", "image": "seid:v1", mode: member,
                     "overrides": {"evm.http_port": "8545"}, "podLabels": {"team": "sei"},
                     "dataVolume": {"import": {"pvcName": "disk"}},
                 },
