@@ -22,6 +22,7 @@ pub(crate) async fn observe<C: Cluster, S: Sidecar, K: Clock>(
     let child = |kind, name: &str| ObjectId::new(kind, &key.namespace, name);
     let known = |kind| was_applied(status, kind);
     let claim = child(Kind::PersistentVolumeClaim, &node.data_volume.claim);
+    let claim_known = known(Kind::PersistentVolumeClaim) || holds_data(status);
     let statefulset = presence(world, known(Kind::StatefulSet), &child(Kind::StatefulSet, &key.name)).await?;
     let (finished, in_flight) = match plan_to_replace(node, status, statefulset) {
         Some(plan) => progress(world, node, plan, pod.as_ref()).await,
@@ -32,7 +33,7 @@ pub(crate) async fn observe<C: Cluster, S: Sidecar, K: Clock>(
     Ok(Observed {
         statefulset,
         service: presence(world, service_known, &child(Kind::Service, &key.name)).await?,
-        data_volume: presence(world, known(Kind::PersistentVolumeClaim), &claim).await?,
+        data_volume: presence(world, claim_known, &claim).await?,
         proxy_config: Presence::Unknown,
         tls_secret: None,
         peers: label_peers(world, node),
@@ -85,6 +86,12 @@ async fn presence<C: Cluster, S: Sidecar, K: Clock>(
 
 fn was_applied(status: &SeiNodeStatus, kind: Kind) -> bool {
     status.phase() == NodePhase::Running || status.plan.as_ref().is_some_and(|plan| applied_in(plan, kind))
+}
+
+/// Whether status says of the data volume what no other volume has: also a plan that did not come to its claim yet must
+/// not make it anew in silence.
+fn holds_data(status: &SeiNodeStatus) -> bool {
+    status.state_sync_configured == Some(true) || status.bootstrapped_height.is_some()
 }
 
 fn applied_in(plan: &TaskPlan, kind: Kind) -> bool {
