@@ -73,6 +73,9 @@ impl Operator<'_> {
         let (plan, stamps) = (progress.plan.as_ref(), &progress.stamps);
         let ran = Ran::Decided { node: &node, decision: &decision, plan, stamps };
         let mut rest = Rest::Busy;
+        if dies_after.is_some() || view != state.node {
+            next.repeats_attempts_of(state);
+        }
         if dies_after.is_none() {
             let status = project_status(&old, &ran, &seen, node.generation, now());
             violations.extend(self.untrue(&next, &old, &status));

@@ -280,6 +280,16 @@ impl State {
         self.disk.rows.iter().enumerate().filter(move |(_, row)| busy && ends(row)).map(|(index, _)| index)
     }
 
+    /// A task that was posted again by a look that stored nothing is on the same attempt still: nobody can count its next
+    /// failure apart from the last.
+    pub(crate) fn repeats_attempts_of(&mut self, before: &Self) {
+        for row in self.disk.rows.iter_mut().filter(|row| row.state == RowState::Running) {
+            if before.row(row.task).is_some_and(|row| row.state == RowState::Failed) {
+                row.failures -= 1;
+            }
+        }
+    }
+
     /// Time passes for everybody.
     fn pauses_end(&mut self, status: u32) {
         let before = self.node.status;
