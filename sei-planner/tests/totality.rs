@@ -453,7 +453,7 @@ fn ask(node: &SeiNode, seen: &Observed, outcomes: &[Outcome], deleted: Index) {
     let built = told.plan.filter(|plan| plan.id == FRESH);
     if let (Some(_), Some(stored)) = (&built, &stored) {
         let same = stored.target_generation.is_none_or(|target| Some(target) == node.metadata.generation);
-        let lost = [seen.statefulset, seen.service, seen.data_volume].contains(&Presence::Missing);
+        let lost = [seen.statefulset, seen.service, seen.data_volume, seen.proxy_config].contains(&Presence::Missing);
         let may_go = stored.phase != PlanPhase::Active || !same || lost;
         assert!(may_go, "an active plan of this very spec was replaced");
     }

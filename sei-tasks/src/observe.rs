@@ -26,8 +26,12 @@ pub(crate) async fn observe<C: Cluster, S: Sidecar, K: Clock>(
     let child = |kind, name: &str| ObjectId::new(kind, &key.namespace, name);
     let known = |kind| was_applied(status, kind);
     let claim = child(Kind::PersistentVolumeClaim, &node.data_volume.claim);
+    let claim_known = known(Kind::PersistentVolumeClaim) || holds_data(status);
     let statefulset = presence(world, known(Kind::StatefulSet), &child(Kind::StatefulSet, &key.name)).await?;
-    let (finished, in_flight) = match plan_to_replace(node, status, statefulset) {
+    let proxy_known = node.tls.is_some() && known(Kind::ConfigMap);
+    let proxy_config = presence(world, proxy_known, &child(Kind::ConfigMap, &key.proxy_config())).await?;
+    let lost = [statefulset, proxy_config].contains(&Presence::Missing);
+    let (finished, in_flight) = match plan_to_replace(node, status, lost) {
         Some(plan) => progress(world, node, plan).await,
         None => (Vec::new(), TaskProbe::NotAsked),
     };
@@ -36,13 +40,8 @@ pub(crate) async fn observe<C: Cluster, S: Sidecar, K: Clock>(
     Ok(Observed {
         statefulset,
         service: presence(world, service_known, &child(Kind::Service, &key.name)).await?,
-        data_volume: presence(world, known(Kind::PersistentVolumeClaim), &claim).await?,
-        proxy_config: presence(
-            world,
-            node.tls.is_some() && known(Kind::ConfigMap),
-            &child(Kind::ConfigMap, &key.proxy_config()),
-        )
-        .await?,
+        data_volume: presence(world, claim_known, &claim).await?,
+        proxy_config,
         tls_secret: None,
         peers: label_peers(world, node),
         sidecar: health(world, node, status, pod.as_ref()).await,
@@ -127,6 +126,12 @@ fn was_applied(status: &SeiNodeStatus, kind: Kind) -> bool {
     status.phase() == NodePhase::Running || status.plan.as_ref().is_some_and(|plan| applied_in(plan, kind))
 }
 
+/// Whether status says of the data volume what no other volume has: also a plan that did not come to its claim yet must
+/// not make it anew in silence.
+fn holds_data(status: &SeiNodeStatus) -> bool {
+    status.state_sync_configured == Some(true) || status.bootstrapped_height.is_some()
+}
+
 fn applied_in(plan: &TaskPlan, kind: Kind) -> bool {
     let task = match kind {
         Kind::StatefulSet => "apply-statefulset",
@@ -170,11 +175,11 @@ async fn health<C: Cluster, S: Sidecar, K: Clock>(
     }
 }
 
-/// The active plan, when it is about to be replaced: the spec changed under it, or its StatefulSet is gone.
-fn plan_to_replace<'a>(node: &ValidNode, status: &'a SeiNodeStatus, statefulset: Presence) -> Option<&'a TaskPlan> {
+/// The active plan, when it is about to be replaced: the spec changed under it, or something that it had applied is gone.
+fn plan_to_replace<'a>(node: &ValidNode, status: &'a SeiNodeStatus, lost: bool) -> Option<&'a TaskPlan> {
     let plan = status.plan.as_ref().filter(|plan| plan.phase == PlanPhase::Active)?;
     let edited = plan.target_generation.is_some_and(|target| target != node.generation);
-    (edited || statefulset == Presence::Missing).then_some(plan)
+    (edited || lost).then_some(plan)
 }
 
 /// How far the sidecar got with a plan, task by task until one is not completed: status may be behind.

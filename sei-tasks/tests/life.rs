@@ -402,3 +402,20 @@ fn a_lost_claim_is_asked_about_and_an_answer_starts_again() {
     life.runs(V1);
     assert!(life.sim().seid_starts(&life.key).last().unwrap().state_sync, "a new volume syncs again");
 }
+
+/// The plan that took the place of another did not come to its claim yet: only the records of status tell of the old one.
+#[test]
+fn a_claim_lost_before_the_next_plan_came_to_it_is_asked_about_too() {
+    for record in [json!({"stateSyncConfigured": true}), json!({"bootstrappedHeight": 5})] {
+        let mut life = Life::begins(json!({"snapshot": {"stateSync": {}}}), Options::default());
+        let mut saved = life.child(Kind::SeiNode, "rpc-0").unwrap();
+        saved["status"] = record;
+        saved["status"]["phase"] = json!("Initializing");
+        life.sim().user_apply(saved).unwrap();
+        life.driver.run_for(600).unwrap();
+        let status = life.status();
+        let question = status.condition(conditions::AWAITING_ACKNOWLEDGEMENT).expect("a question");
+        assert_eq!(question.status, ConditionStatus::True);
+        assert!(life.child(Kind::PersistentVolumeClaim, "data-rpc-0").is_none());
+    }
+}

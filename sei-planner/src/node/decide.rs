@@ -81,12 +81,12 @@ fn decide_ungated(node: &ValidNode, status: &SeiNodeStatus, seen: &Observed, now
 /// A plan is under way: an edit supersedes it, unless the sidecar works on a task that cannot be cancelled.
 fn decide_active(node: &ValidNode, status: &SeiNodeStatus, plan: &TaskPlan, seen: &Observed) -> Decision {
     let edited = plan.target_generation.is_some_and(|target| target != node.generation);
-    let lost = statefulset_lost_under(plan, seen);
+    let lost = lost_under(node, plan, seen);
     let busy = uncancellable(plan, seen).filter(|_| edited || lost.is_some());
     if seen.service == Presence::Missing && (busy.is_some() || service_task(plan).is_some()) {
         return Decision::RestoreService;
     }
-    if status.phase() == NodePhase::Running && misses_more(plan, seen) {
+    if status.phase() == NodePhase::Running && misses_more(node, plan, seen) {
         return in_its_place(node, status, seen).unwrap_or(Decision::Continue);
     }
     if !edited && lost.is_none() {
@@ -150,10 +150,15 @@ fn uncancellable(plan: &TaskPlan, seen: &Observed) -> Option<String> {
 /// The first task that is to write the data volume and is complete neither in the plan nor, by `finished`, in the
 /// sidecar. A plan in status may be behind: one reconcile runs many tasks, and its only write may get lost.
 #[must_use]
-pub fn next_write<'a>(plan: &'a TaskPlan, finished: &[String]) -> Option<&'a PlannedTask> {
+pub fn next_write<'a>(plan: &'a TaskPlan, finished: &'a [String]) -> Option<&'a PlannedTask> {
+    open_writes(plan, finished).next()
+}
+
+/// All such tasks, in their order.
+pub(super) fn open_writes<'a>(plan: &'a TaskPlan, finished: &'a [String]) -> impl Iterator<Item = &'a PlannedTask> {
     let open = |task: &&PlannedTask| task.status != TaskStatus::Complete && !finished.contains(&task.id);
     let writes = |task: &&PlannedTask| codec::decode(&task.kind, &task.params).is_ok_and(|task| task.writes_volume());
-    plan.tasks.iter().filter(open).find(writes)
+    plan.tasks.iter().filter(move |task| open(task)).filter(writes)
 }
 
 /// The task that made the Service which should be there now, if the plan made one: the bootstrap's until it is torn down,
@@ -172,16 +177,27 @@ fn completed(plan: &TaskPlan, kind: &str) -> bool {
 }
 
 /// Whether a child is gone that the plan has no task for: without it the plan may never end.
-fn misses_more(plan: &TaskPlan, seen: &Observed) -> bool {
+fn misses_more(node: &ValidNode, plan: &TaskPlan, seen: &Observed) -> bool {
     let has = |kind| plan.tasks.iter().any(|task| task.kind == kind);
     (seen.statefulset == Presence::Missing && !has("apply-statefulset"))
         || (seen.service == Presence::Missing && !has("apply-service"))
+        || (proxy_config_gone(node, seen) && !has("apply-rbac-proxy-config"))
 }
 
-/// Somebody deleted the StatefulSet that the plan had applied.
-fn statefulset_lost_under(plan: &TaskPlan, seen: &Observed) -> Option<String> {
-    let lost = completed(plan, "apply-statefulset") && seen.statefulset == Presence::Missing;
-    lost.then(|| "the StatefulSet was deleted".to_owned())
+/// Somebody deleted what the plan had applied, and without which no pod starts.
+fn lost_under(node: &ValidNode, plan: &TaskPlan, seen: &Observed) -> Option<String> {
+    let lost = if completed(plan, "apply-statefulset") && seen.statefulset == Presence::Missing {
+        "the StatefulSet"
+    } else if completed(plan, "apply-rbac-proxy-config") && proxy_config_gone(node, seen) {
+        "the ConfigMap of the TLS proxy"
+    } else {
+        return None;
+    };
+    Some(format!("{lost} was deleted"))
+}
+
+fn proxy_config_gone(node: &ValidNode, seen: &Observed) -> bool {
+    node.tls.is_some() && seen.proxy_config == Presence::Missing
 }
 
 fn decide_failed(node: &ValidNode, status: &SeiNodeStatus, plan: &TaskPlan, seen: &Observed, now: Time) -> Decision {
@@ -192,10 +208,12 @@ fn decide_failed(node: &ValidNode, status: &SeiNodeStatus, plan: &TaskPlan, seen
         return Decision::Wait(Wait::AfterFailure(plan.retry_at));
     }
     if status.phase() == NodePhase::Running {
-        // The failed update may have applied its template: the next plan compares the pod with it again.
+        // The failed update may have applied its template: the next plan compares the pod with it again, whatever else is
+        // to be done. An update opens the gate and brings back what is missing, too.
         let decision = decide_free(node, status, seen);
-        let unproven = plan.kind_name() == PlanKindName::Update && decision == Decision::Idle;
-        return if unproven {
+        let unproven = plan.kind_name() == PlanKindName::Update;
+        let updates = matches!(decision, Decision::Start(PlanKind::Update(_), _));
+        return if unproven && !updates {
             Decision::Start(PlanKind::Update(Vec::new()), vec!["the last update failed".to_owned()])
         } else {
             decision

@@ -1,7 +1,7 @@
 //! The planner in one call, for those who embed it: what would happen to this node, and why.
 
 use super::build::{PlanRequest, build};
-use super::decide::{Decision, Wait, decide, next_write};
+use super::decide::{Decision, Wait, decide, open_writes};
 use super::observed::{Observed, TaskProbe};
 use super::problem::Problem;
 use super::valid::ValidNode;
@@ -12,7 +12,7 @@ use crate::platform::Platform;
 use crate::task::codec;
 
 /// How many tasks of earlier plans a plan waits for; the oldest are long over when there are more.
-const UNFINISHED_MAX: usize = 16;
+const UNFINISHED_MAX: usize = 64;
 
 /// What would happen to a node.
 #[derive(Clone, Debug, PartialEq)]
@@ -98,14 +98,20 @@ pub fn draft(
 }
 
 /// What a plan that is replaced leaves in the sidecar: what it had to wait for itself, and the task it had come to, unless
-/// the sidecar says that it does not run.
+/// the sidecar says that it does not run. Without an answer of the sidecar nobody knows how far it got (the plan in status
+/// may be behind), so every task that may still write counts.
 fn unfinished(plan: &TaskPlan, seen: &Observed) -> Vec<UnfinishedTask> {
     if plan.phase == PlanPhase::Complete {
         return Vec::new();
     }
-    let current = next_write(plan, &seen.finished).filter(|_| seen.in_flight != TaskProbe::Idle);
-    let current = current.map(|task| UnfinishedTask { kind: task.kind.clone(), id: task.id.clone() });
-    let all: Vec<UnfinishedTask> = plan.unfinished.iter().cloned().chain(current).collect();
+    let left = match seen.in_flight {
+        TaskProbe::Idle => 0,
+        TaskProbe::Running => 1,
+        TaskProbe::NotAsked | TaskProbe::Unreachable => usize::MAX,
+    };
+    let left = open_writes(plan, &seen.finished).take(left);
+    let left = left.map(|task| UnfinishedTask { kind: task.kind.clone(), id: task.id.clone() });
+    let all: Vec<UnfinishedTask> = plan.unfinished.iter().cloned().chain(left).collect();
     all[all.len().saturating_sub(UNFINISHED_MAX)..].to_vec()
 }
 
