@@ -1,16 +1,21 @@
-//! What the planner makes of each case of `fixtures/nodes/`: `node.yaml`, facts in `facts.yaml`, the answer in `plan.snap`.
+//! What the planner makes of each case of `fixtures/nodes/`: `node.yaml`, facts in `facts.yaml`, the answer in `plan.snap`, the
+//! objects in `objects.snap`: whole for the plainest node, and for every other what differs from that.
 //! All of them are seen at 2026-01-01T00:00:00Z on the platform of `fixtures/reference/platform.env`.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods, reason = "tests")]
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use sei_planner::api::{SeiNode, Time};
 use sei_planner::inspect::TlsVerdict;
-use sei_planner::node::{NodePlan, Observed, PodFacts, Presence, SidecarHealth, TaskProbe, plan_node};
+use sei_planner::node::{
+    NodePlan, Observed, PlanOutcome, PodFacts, Presence, SidecarHealth, TaskProbe, plan_node, render_node,
+};
 use sei_planner::platform::Platform;
 use serde::Deserialize;
+use serde_json::Value;
 
 #[derive(Deserialize, Default)]
 #[serde(default, rename_all = "camelCase", deny_unknown_fields)]
@@ -100,6 +105,57 @@ fn told(plan: &NodePlan) -> String {
     text
 }
 
+/// The case whose objects are told whole.
+const PLAINEST: &str = "init-genesis";
+
+/// A line a value: `Kind name path: value`. Elements of lists go by their name where they have one, so that one more of them
+/// moves nothing.
+fn flattened(node: &SeiNode, platform: &Platform) -> BTreeMap<String, String> {
+    let mut lines = BTreeMap::new();
+    let objects = render_node(node, platform).unwrap_or_default();
+    for object in &objects {
+        let object = serde_json::to_value(object).unwrap();
+        let bootstrap = object.pointer("/metadata/labels/sei.io~1component").is_some();
+        let kind = object["kind"].as_str().unwrap();
+        flatten(&format!("{kind}{}", if bootstrap { " of the bootstrap" } else { "" }), &object, &mut lines);
+    }
+    lines
+}
+
+fn flatten(path: &str, value: &Value, lines: &mut BTreeMap<String, String>) {
+    match value {
+        Value::Object(members) if !members.is_empty() => {
+            members.iter().for_each(|(name, member)| flatten(&format!("{path} {name}"), member, lines));
+        }
+        Value::Array(items) if !items.is_empty() => {
+            for (index, item) in items.iter().enumerate() {
+                let named = item["name"].as_str().filter(|_| !path.ends_with("ownerReferences"));
+                let name = named.map_or_else(|| index.to_string(), str::to_owned);
+                flatten(&format!("{path} [{name}]"), item, lines);
+            }
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) | Value::Object(_) => {
+            lines.insert(path.to_owned(), value.to_string());
+        }
+    }
+}
+
+/// What is there beside the plainest node's objects (`+`), what is not (`-`), and what is otherwise (`~`).
+fn differing(found: &BTreeMap<String, String>, plainest: &BTreeMap<String, String>) -> String {
+    let mut text = String::new();
+    for (path, value) in found {
+        match plainest.get(path) {
+            None => writeln!(text, "+ {path}: {value}").unwrap(),
+            Some(plain) if plain != value => writeln!(text, "~ {path}: {value}").unwrap(),
+            Some(_) => {}
+        }
+    }
+    for path in plainest.keys().filter(|path| !found.contains_key(*path)) {
+        writeln!(text, "- {path}").unwrap();
+    }
+    text
+}
+
 #[test]
 fn every_case_is_planned_as_its_snapshot_says() {
     let fixtures = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../fixtures");
@@ -110,6 +166,8 @@ fn every_case_is_planned_as_its_snapshot_says() {
         std::fs::read_dir(fixtures.join("nodes")).unwrap().map(|entry| entry.unwrap().path()).collect();
     cases.sort();
     assert!(cases.len() >= 65, "only {} cases", cases.len());
+    let plainest: SeiNode = read(&fixtures.join("nodes").join(PLAINEST).join("node.yaml"));
+    let plainest = flattened(&plainest, &platform);
     for case in cases {
         let node: SeiNode = read(&case.join("node.yaml"));
         let facts = case.join("facts.yaml");
@@ -120,5 +178,15 @@ fn every_case_is_planned_as_its_snapshot_says() {
         settings.set_prepend_module_to_snapshot(false);
         settings.set_omit_expression(true);
         settings.bind(|| insta::assert_snapshot!("plan", told(&plan)));
+        if plan.outcome == PlanOutcome::Refused {
+            continue;
+        }
+        let found = flattened(&node, &platform);
+        let objects = if case.ends_with(PLAINEST) {
+            serde_saphyr::to_string(&render_node(&node, &platform).unwrap()).unwrap()
+        } else {
+            differing(&found, &plainest)
+        };
+        settings.bind(|| insta::assert_snapshot!("objects", objects));
     }
 }
