@@ -41,7 +41,12 @@ generate:
 # Write the snapshots of tests anew; read the difference before you commit it
 review:
     INSTA_UPDATE=always cargo test --workspace --locked
-    git diff --stat -- '*.snap'
+    git --no-pager diff --stat -- '*.snap'
+    git diff -- '*.snap'
+
+# Measure the planner
+bench:
+    cargo bench --locked -p sei-planner
 
 # Licences, advisories, sources and doubles of the dependencies (needs cargo-deny)
 deny:
