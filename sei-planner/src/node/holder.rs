@@ -56,7 +56,10 @@ pub enum KeyVerdict {
     /// It holds the key already, on this volume.
     Held,
     /// It may take the key.
-    Take,
+    Take {
+        /// The answer of a person that allows it, where one was needed.
+        answer: Option<String>,
+    },
     /// Another node holds it.
     InUse {
         /// `namespace/name/uid`.
@@ -84,7 +87,7 @@ pub fn judge_key(node: &ValidNode, fingerprint: &str, volume: &str, record: &Key
         return KeyVerdict::Held;
     }
     if mine_or_free && same_disk {
-        return KeyVerdict::Take;
+        return KeyVerdict::Take { answer: None };
     }
     if !mine_or_free && record.holder_exists {
         return KeyVerdict::InUse { holder: record.holder.clone() };
@@ -92,7 +95,7 @@ pub fn judge_key(node: &ValidNode, fingerprint: &str, volume: &str, record: &Key
     let situation = format!("{fingerprint}/{}/{}/{me}/{volume}", record.holder, record.volume);
     let token: String = task_id(&situation, "acknowledge-key-moves", 0).chars().take(8).collect();
     if node.acknowledgement.as_deref() == Some(token.as_str()) {
-        return KeyVerdict::Take;
+        return KeyVerdict::Take { answer: Some(token) };
     }
     let why = if mine_or_free {
         format!("the consensus key last ran on another disk (claim uid {})", record.volume)
@@ -136,17 +139,17 @@ mod tests {
     fn asks(record: &KeyRecord) -> String {
         match judge_key(&node(None), "f", "disk", record) {
             KeyVerdict::Ask { token, .. } => token,
-            KeyVerdict::Held | KeyVerdict::Take | KeyVerdict::InUse { .. } => String::new(),
+            KeyVerdict::Held | KeyVerdict::Take { .. } | KeyVerdict::InUse { .. } => String::new(),
         }
     }
 
     #[test]
     fn a_key_has_one_holder_and_one_disk() {
         for (record, verdict) in [
-            (record("", "", false), KeyVerdict::Take),
+            (record("", "", false), KeyVerdict::Take { answer: None }),
             (record(ME, "disk", true), KeyVerdict::Held),
-            (record(ME, "", true), KeyVerdict::Take),
-            (record("", "disk", false), KeyVerdict::Take),
+            (record(ME, "", true), KeyVerdict::Take { answer: None }),
+            (record("", "disk", false), KeyVerdict::Take { answer: None }),
             (record(OTHER, "disk", true), KeyVerdict::InUse { holder: OTHER.to_owned() }),
             (record(OTHER, "", true), KeyVerdict::InUse { holder: OTHER.to_owned() }),
         ] {
@@ -163,7 +166,8 @@ mod tests {
         for (index, situation) in situations.iter().enumerate() {
             for (answer, token) in tokens.iter().enumerate() {
                 let verdict = judge_key(&node(Some(token)), "f", "disk", situation);
-                assert_eq!(verdict == KeyVerdict::Take, answer == index, "{situation:?} {token}");
+                let taken = verdict == KeyVerdict::Take { answer: Some(token.clone()) };
+                assert_eq!(taken, answer == index, "{situation:?} {token}");
             }
         }
         // An answer never hands over a key that somebody holds.

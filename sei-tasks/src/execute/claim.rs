@@ -39,7 +39,13 @@ pub(super) async fn signing_key<C: Cluster, S: Sidecar, K: Clock>(
     let pause = at.pause_seconds(world.clock.now());
     match judge_key(node, &key.fingerprint, volume, &record) {
         KeyVerdict::Held => Ok(held(name, &id)),
-        KeyVerdict::Take => take(world, node, &id, &key, volume, lease.as_ref()).await.map(|()| held(name, &id)),
+        KeyVerdict::Take { answer } => {
+            let notes = KeyNotes { address: &key.address, acknowledged: answer.as_deref() };
+            let holder = KeyHolder::of(node);
+            let read = lease.as_ref().map(version);
+            let wanted = key_lease(&id.namespace, &id.name, Some(&holder), volume, &notes, read);
+            write(world, &id, &wanted, lease.is_some()).await.map(|()| held(name, &id))
+        }
         KeyVerdict::InUse { holder } => Ok(in_use(name, &key, &holder, pause)),
         KeyVerdict::Ask { why, token } => Ok(Outcome::Waiting(Waiting {
             on: format!("an answer: {why}"),
@@ -84,22 +90,17 @@ async fn record<C: Cluster, S: Sidecar, K: Clock>(
     Ok(KeyRecord { holder, volume: volume_of(lease).to_owned(), holder_exists })
 }
 
-/// Writes this node into the Lease, if it still stands as it was read.
-async fn take<C: Cluster, S: Sidecar, K: Clock>(
+/// Writes the Lease, if it still stands as it was read.
+async fn write<C: Cluster, S: Sidecar, K: Clock>(
     world: &World<C, S, K>,
-    node: &ValidNode,
     id: &ObjectId,
-    key: &ConsensusKey,
-    volume: &str,
-    lease: Option<&Value>,
+    wanted: &Value,
+    exists: bool,
 ) -> Result<(), ClusterError> {
-    let notes = KeyNotes { address: &key.address, acknowledged: node.acknowledgement.as_deref() };
-    let read = lease.map(version);
-    let wanted = key_lease(&id.namespace, &id.name, Some(&KeyHolder::of(node)), volume, &notes, read);
-    if lease.is_some() {
-        return world.cluster.apply(id, &wanted).await.map(|_| ());
+    if exists {
+        return world.cluster.apply(id, wanted).await.map(|_| ());
     }
-    match world.cluster.create(id, &wanted).await? {
+    match world.cluster.create(id, wanted).await? {
         Created::New(_) => Ok(()),
         Created::AlreadyExists => Err(ClusterError::Conflict(format!("Lease {} was made by somebody else", id.name))),
     }
