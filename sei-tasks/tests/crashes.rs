@@ -6,7 +6,9 @@
 
 mod living;
 
-use living::secrets::{NAMES, certificate, founder, keyring, passphrase, validator_with_keyring};
+use living::secrets::{
+    NAMES, certificate, consensus_keys, founder, keyring, passphrase, validator_with_keyring, validator_with_keys,
+};
 use sei_planner::names::NodeKey;
 use sei_planner::platform::Platform;
 use sei_tasks::sim::{Driver, Fault, Options, Point, SeiOperator, Sim};
@@ -130,7 +132,8 @@ fn every_call_of_a_bootstrap_behind_tls() {
 fn every_call_of_validators() {
     let secrets = vec![keyring(), passphrase()];
     let keyring = Node { secrets, ..Node::of("keyring", "validator", validator_with_keyring()) };
-    for node in [keyring, Node::of("founder", "validator", founder())] {
+    let keys = Node { secrets: consensus_keys("a").into(), ..Node::of("keys", "validator", validator_with_keys("a")) };
+    for node in [keyring, keys, Node::of("founder", "validator", founder())] {
         every_fault_of(&node, &Options::default());
     }
 }

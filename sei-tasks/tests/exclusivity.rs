@@ -4,8 +4,7 @@
 
 mod living;
 
-use k8s_openapi::ByteString;
-use living::secrets::secret;
+use living::secrets::{consensus_keys, validator_with_keys};
 use living::{Life, V1, V2};
 use sei_planner::api::{ConditionStatus, NodePhase, SeiNodeStatus, conditions as c};
 use sei_planner::names::NodeKey;
@@ -15,24 +14,14 @@ use serde_json::{Value, json};
 
 const OTHER: &str = "rpc-1";
 
-fn file(name: &str, file: &str) -> Value {
-    let path = format!("{}/../fixtures/inspect/keys/{file}", env!("CARGO_MANIFEST_DIR"));
-    let bytes = std::fs::read(path).unwrap();
-    json!({ name: ByteString(bytes) })
-}
-
 fn validator(copy: &str) -> Value {
-    json!({"validator": {
-        "signingKey": {"secret": {"secretName": format!("signing-{copy}")}},
-        "nodeKey": {"secret": {"secretName": format!("node-{copy}")}},
-    }})
+    json!({ "validator": validator_with_keys(copy) })
 }
 
-/// The Secrets of a validator; every copy holds the same consensus key.
 fn provide(life: &Life, copy: &str) {
-    let signing = secret(&format!("signing-{copy}"), file("priv_validator_key.json", "validator.json"));
-    life.sim().user_apply(signing).unwrap();
-    life.sim().user_apply(secret(&format!("node-{copy}"), file("node_key.json", "node.json"))).unwrap();
+    for secret in consensus_keys(copy) {
+        life.sim().user_apply(secret).unwrap();
+    }
 }
 
 fn begins() -> Life {

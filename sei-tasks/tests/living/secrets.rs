@@ -30,6 +30,25 @@ pub fn validator_with_keyring() -> Value {
     }}})
 }
 
+/// `spec.validator` with keys of its own, in the Secrets of [`consensus_keys`] with this copy's name.
+pub fn validator_with_keys(copy: &str) -> Value {
+    json!({
+        "signingKey": {"secret": {"secretName": format!("signing-{copy}")}},
+        "nodeKey": {"secret": {"secretName": format!("node-{copy}")}},
+    })
+}
+
+/// The two Secrets of a validator; every copy holds the same consensus key.
+pub fn consensus_keys(copy: &str) -> [Value; 2] {
+    [("signing", "priv_validator_key.json", "validator.json"), ("node", "node_key.json", "node.json")].map(
+        |(what, key, file)| {
+            let path = format!("{}/../fixtures/inspect/keys/{file}", env!("CARGO_MANIFEST_DIR"));
+            let bytes = k8s_openapi::ByteString(std::fs::read(path).unwrap());
+            secret(&format!("{what}-{copy}"), json!({ key: bytes }))
+        },
+    )
+}
+
 /// `spec.validator` of a founder.
 pub fn founder() -> Value {
     json!({"genesisCeremony": {
