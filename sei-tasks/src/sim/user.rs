@@ -291,8 +291,8 @@ mod tests {
     #[test]
     fn what_is_no_object_of_this_world_is_refused() {
         let sim = Sim::new(Options::default());
-        let lease = json!({ "apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": { "name": "a" } });
-        assert!(matches!(sim.user_apply(lease), Err(ClusterError::Rejected { .. })));
+        let role = json!({ "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role", "metadata": { "name": "a" } });
+        assert!(matches!(sim.user_apply(role), Err(ClusterError::Rejected { .. })));
         let mut node = manifest();
         node["spec"] = json!({ "image": 7 });
         assert!(matches!(sim.user_apply(node), Err(ClusterError::Rejected { .. })));
