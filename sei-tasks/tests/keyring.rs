@@ -98,15 +98,3 @@ fn nothing_of_a_secret_is_ever_told() {
         assert!(!told.contains(canary), "{canary}");
     }
 }
-
-/// Their exclusivity needs a lease, which comes later.
-#[test]
-fn a_consensus_key_is_still_refused() {
-    let key = |name: &str| json!({"secret": {"secretName": name}});
-    let mut life =
-        Life::of(json!({"validator": {"signingKey": key("sign"), "nodeKey": key("id")}}), Options::default());
-    life.driver.run_for(60).unwrap();
-    let status = life.status();
-    let refused = status.condition(c::SPEC_ACCEPTED).unwrap();
-    assert_eq!((refused.status, refused.reason.as_str()), (ConditionStatus::False, c::FEATURE_NOT_AVAILABLE));
-}
