@@ -5,9 +5,9 @@
 //!
 //! 1. [`api`]: the kind SeiNode as it stands in the API server; [`platform`]: the settings of the cluster.
 //! 2. [`node`]: observe, validate, decide, build, status — the pipeline of one node.
-//! 3. [`task`] and [`step`]: what a plan consists of, and how it moves.
+//! 3. [`task`] and [`mod@step`]: what a plan consists of, and how it moves.
 //! 4. [`inspect`]: whether Secrets and imported claims, which others provide, can be used.
-//! 5. [`manifests`] and [`config`]: what is applied to the cluster, and what is sent to the sidecar.
+//! 5. [`mod@manifests`] and [`config`]: what is applied to the cluster, and what is sent to the sidecar.
 //!
 //! Those who embed it need two calls: [`plan_node`] and [`render_node`] (`examples/embed.rs` is a whole program).
 //!
