@@ -138,7 +138,7 @@ fn secret_volume(name: &str, secret: &str, mode: i32) -> Volume {
 
 /// One file of a Secret and no other.
 fn file_volume(name: &str, secret: &str, file: &str) -> Volume {
-    let item = KeyToPath { key: file.to_owned(), path: file.to_owned(), mode: None };
+    let item = KeyToPath { key: file.to_owned(), path: file.to_owned(), ..KeyToPath::default() };
     let mut volume = secret_volume(name, secret, OWNER_READS);
     if let Some(source) = &mut volume.secret {
         source.items = Some(vec![item]);
