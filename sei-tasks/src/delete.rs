@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use crate::execute::release_keys;
 use crate::finalizer;
+use crate::object::{self, is_leaving};
 use crate::world::{Clock, Cluster, ClusterError, Kind, LookAgain, ObjectId, Propagation, Sidecar, World};
 
 /// Seconds until a stopping pod is looked at again, should its watch say nothing.
@@ -90,10 +91,10 @@ async fn stop<C: Cluster, S: Sidecar, K: Clock>(
     id: &ObjectId,
 ) -> Result<(), ClusterError> {
     let Some(object) = world.cluster.read(id).await?.filter(|object| owned_by(object, node)) else { return Ok(()) };
-    if object["metadata"]["deletionTimestamp"].is_string() {
+    if is_leaving(&object) {
         return Ok(());
     }
-    world.cluster.delete(id, uid_of(&object), Propagation::Background).await
+    world.cluster.delete(id, object::uid(&object), Propagation::Background).await
 }
 
 /// Deletes the claim that was made for this node, or sets it free where `retainOnDelete` says so. A claim of anybody else
@@ -113,20 +114,16 @@ async fn settle_data_claim<C: Cluster, S: Sidecar, K: Clock>(
     };
     let retain = node.spec.data_volume.as_ref().and_then(|volume| volume.retain_on_delete).unwrap_or(false);
     if !retain {
-        return world.cluster.delete(&id, uid_of(&claim), Propagation::Background).await;
+        return world.cluster.delete(&id, object::uid(&claim), Propagation::Background).await;
     }
     let uid = node.metadata.uid.as_deref().unwrap_or_default();
     let owners = claim["metadata"]["ownerReferences"].as_array().cloned().unwrap_or_default();
     let others: Vec<Value> = owners.into_iter().filter(|owner| owner["uid"] != uid).collect();
-    let version = claim["metadata"]["resourceVersion"].as_str().unwrap_or_default();
-    world.cluster.patch_metadata(&id, uid_of(&claim), version, &json!({ "ownerReferences": others })).await.map(|_| ())
+    let others = json!({ "ownerReferences": others });
+    world.cluster.patch_metadata(&id, object::uid(&claim), object::version(&claim), &others).await.map(|_| ())
 }
 
 fn owned_by(object: &Value, node: &SeiNode) -> bool {
     let uid = node.metadata.uid.as_deref();
     uid.is_some() && controller_uid(object).as_deref() == uid
-}
-
-fn uid_of(object: &Value) -> &str {
-    object["metadata"]["uid"].as_str().unwrap_or_default()
 }

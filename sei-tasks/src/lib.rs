@@ -13,6 +13,7 @@ pub mod kube;
 mod memory;
 mod merge_patch;
 mod not_yet;
+mod object;
 mod observe;
 pub mod reconcile;
 mod run_plan;

@@ -11,13 +11,11 @@ use crate::finalizer::with_finalizer;
 use crate::not_yet::not_yet;
 use crate::observe::{observe, with_live_pod, with_tls_secret};
 use crate::run_plan::{Progress, restore_service, run_until_it_waits};
+use crate::secrets::pause_seconds;
 use crate::world::{Clock, Cluster, ClusterError, LookAgain, Sidecar, World};
 
 /// Seconds until a sidecar that cannot be interrupted is looked at again.
 const DRAIN_SECONDS: i64 = 5;
-/// Shortest and longest pause before a Secret that is not ready is looked at again (D8).
-const BLOCKED_SECONDS: i64 = 5;
-const BLOCKED_SECONDS_MAX: i64 = 60;
 
 /// One look at one node. At most one status write; no effect before its plan is stored.
 ///
@@ -99,12 +97,6 @@ async fn write_and_announce<C: Cluster, S: Sidecar, K: Clock>(
     Ok(())
 }
 
-/// How long to leave a node alone that waits for a Secret: as long as it waits already, within bounds.
-fn blocked_seconds(status: &SeiNodeStatus, now: Time) -> i64 {
-    let since = status.condition(conditions::SIDECAR_TLS_SECRET_READY).map(|condition| condition.last_transition_time);
-    since.map_or(BLOCKED_SECONDS, |since| now.seconds_since(since)).clamp(BLOCKED_SECONDS, BLOCKED_SECONDS_MAX)
-}
-
 fn look_again<C: Cluster, S: Sidecar, K: Clock>(
     world: &World<C, S, K>,
     node: &ValidNode,
@@ -116,7 +108,10 @@ fn look_again<C: Cluster, S: Sidecar, K: Clock>(
     let at = match decision {
         Decision::Wait(Wait::AfterFailure(at)) => *at,
         Decision::Wait(Wait::ForSidecar { .. }) => Some(now.plus_seconds(DRAIN_SECONDS)),
-        Decision::Wait(Wait::ForTlsSecret { .. }) => Some(now.plus_seconds(blocked_seconds(next, now))),
+        Decision::Wait(Wait::ForTlsSecret { .. }) => {
+            let condition = next.condition(conditions::SIDECAR_TLS_SECRET_READY);
+            Some(now.plus_seconds(pause_seconds(condition.map(|known| known.last_transition_time), now)))
+        }
         Decision::Wait(Wait::DataVolumeLost { .. }) => None,
         Decision::Start(..)
         | Decision::Supersede(..)

@@ -1,9 +1,19 @@
 //! Secrets: read by name when a check needs them and dropped right after (D8). No error here holds a byte of one (S6).
 
 use k8s_openapi::api::core::v1::Secret;
+use sei_planner::api::Time;
 use serde::Deserialize;
 
 use crate::world::{Clock, Cluster, ClusterError, Kind, ObjectId, Sidecar, World};
+
+/// Shortest and longest pause before a Secret that is not ready is looked at again (D8).
+const AGAIN_SECONDS: i64 = 5;
+const AGAIN_SECONDS_MAX: i64 = 60;
+
+/// Seconds to leave something alone that waits for a Secret: as long as it waits already, within bounds.
+pub(crate) fn pause_seconds(since: Option<Time>, now: Time) -> i64 {
+    since.map_or(0, |since| now.seconds_since(since)).clamp(AGAIN_SECONDS, AGAIN_SECONDS_MAX)
+}
 
 /// The Secret as it stands; `None` when there is none.
 pub(crate) async fn read_secret<C: Cluster, S: Sidecar, K: Clock>(

@@ -7,11 +7,13 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
 mod living;
+mod random;
 
 use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use living::secrets::{NAMES, certificate, founder, keyring, passphrase, validator_with_keyring};
+use random::Random;
 use sei_planner::api::{ConditionStatus, NodePhase, PlanPhase, SeiNode, conditions};
 use sei_planner::names::NodeKey;
 use sei_planner::platform::Platform;
@@ -53,37 +55,6 @@ const TASKS: [&str; 8] = [
 const FAULTS: [Fault; 5] =
     [Fault::Crash(Point::Before), Fault::Crash(Point::After), Fault::LostRequest, Fault::LostAnswer, Fault::Conflict];
 
-/// splitmix64.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    /// A number below `end`.
-    fn below(&mut self, end: u64) -> u64 {
-        self.next() % end
-    }
-
-    fn seconds(&mut self, end: u64) -> i64 {
-        i64::try_from(self.below(end)).unwrap()
-    }
-
-    /// True once in so many times.
-    fn once_in(&mut self, times: u64) -> bool {
-        self.below(times) == 0
-    }
-
-    fn pick<T: Copy>(&mut self, from: &[T]) -> T {
-        from[usize::try_from(self.below(from.len() as u64)).unwrap()]
-    }
-}
-
 fn options(random: &mut Random) -> Options {
     let durations = match random.below(3) {
         0 => Durations::fast(),
@@ -119,7 +90,7 @@ fn spec(random: &mut Random) -> Value {
     if peers.is_empty() && (full_node.get("snapshot").is_some() || random.once_in(2)) {
         peers.push(json!({"static": {"addresses": ["bb@peer.example:26656"]}}));
     }
-    json!({"chainId": "pacific-1", "image": random.pick(&IMAGES), "fullNode": full_node, "peers": peers})
+    json!({"chainId": "pacific-1", "image": *random.pick(&IMAGES), "fullNode": full_node, "peers": peers})
 }
 
 /// `spec` of a node of any kind.
@@ -137,7 +108,7 @@ fn any_spec(random: &mut Random) -> Value {
         _ => ("validator", founder()),
     };
     let mut spec = json!({
-        "chainId": "pacific-1", "image": random.pick(&IMAGES), mode: member,
+        "chainId": "pacific-1", "image": *random.pick(&IMAGES), mode: member,
         "peers": [{"static": {"addresses": ["aa@peer.example:26656"]}}],
     });
     if random.once_in(3) {
@@ -273,7 +244,7 @@ impl Campaign {
             }
             2 => self.delete(Kind::ConfigMap, "rpc-0-rbac-proxy-config"),
             3 => {
-                let name = self.random.pick(&["operator", "unlock", "rpc-0-tls"]);
+                let name = *self.random.pick(&["operator", "unlock", "rpc-0-tls"]);
                 self.delete(Kind::Secret, name);
             }
             4 | 5 => {
@@ -304,7 +275,7 @@ impl Campaign {
     fn act(&mut self) {
         match self.random.below(27) {
             0..=4 => {
-                let image = self.random.pick(&IMAGES);
+                let image = *self.random.pick(&IMAGES);
                 self.edit("image", json!(image));
             }
             5 => self.break_an_image(),
@@ -364,7 +335,7 @@ impl Campaign {
     }
 
     fn break_an_image(&mut self) {
-        let (image, broken) = (self.random.pick(&IMAGES), !self.random.once_in(3));
+        let (image, broken) = (*self.random.pick(&IMAGES), !self.random.once_in(3));
         self.note(format!("{image} broken: {broken}"));
         self.sim().break_image(image, broken);
     }
@@ -373,7 +344,7 @@ impl Campaign {
         let mut sidecar = if self.random.once_in(2) {
             json!({"port": 7777 + self.random.below(3)})
         } else {
-            json!({"image": self.random.pick(&SIDECARS)})
+            json!({"image": *self.random.pick(&SIDECARS)})
         };
         if self.spec["sidecar"].get("tls").is_some() {
             sidecar["tls"] = self.spec["sidecar"]["tls"].clone();
@@ -382,7 +353,7 @@ impl Campaign {
     }
 
     fn fail_a_task(&mut self) {
-        let kind = self.random.pick(&TASKS);
+        let kind = *self.random.pick(&TASKS);
         let times = if self.random.once_in(4) { 30 } else { 1 + self.random.below(3) };
         self.note(format!("{kind} fails {times} times"));
         self.sim().fail_task(kind, u32::try_from(times).unwrap(), "it is not possible");
@@ -390,7 +361,7 @@ impl Campaign {
 
     fn plan_faults(&mut self) {
         for _ in 0..=self.random.below(3) {
-            let (call, fault) = (self.sim().calls() + 1 + self.random.below(15), self.random.pick(&FAULTS));
+            let (call, fault) = (self.sim().calls() + 1 + self.random.below(15), *self.random.pick(&FAULTS));
             self.note(format!("{fault:?} at call {call}"));
             self.sim().plan_fault(call, fault);
         }

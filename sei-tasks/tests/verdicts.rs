@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
 mod generator;
+mod random;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;

@@ -9,7 +9,7 @@ use sei_planner::step::Outcome;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::terminal;
+use super::{foreign, terminal};
 use crate::serving::Stage;
 use crate::world::{Clock, Cluster, ClusterError, Kind, ObjectId, Sidecar, World};
 
@@ -57,12 +57,7 @@ async fn apply<C: Cluster, S: Sidecar, K: Clock>(
         seen => seen,
     };
     if known.is_some_and(|known| controller_uid(&known).as_deref() != Some(&node.uid)) {
-        return Ok(terminal(format!(
-            "{} {:?} exists and does not belong to SeiNode {:?}; delete it or rename the SeiNode",
-            kind.name(),
-            id.name,
-            node.key.name
-        )));
+        return Ok(foreign(node, &id));
     }
     world.cluster.apply(&id, object).await?;
     Ok(Outcome::Done(Vec::new()))

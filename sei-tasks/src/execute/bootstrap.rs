@@ -1,7 +1,7 @@
 //! The bootstrap Job: made, watched to its end, and gone before production takes the disk over (P3). The Job's own
 //! conditions are the truth (B8): its sidecar ends with it.
 
-use sei_planner::manifests::{NODE_LABEL, bootstrap_job, bootstrap_labels, bootstrap_service};
+use sei_planner::manifests::{bootstrap_job, bootstrap_labels, bootstrap_service};
 use sei_planner::node::{InitSource, Stamp, ValidNode, controller_uid};
 use sei_planner::step::{Outcome, Waiting};
 use sei_planner::task::BootstrapRef;
@@ -9,15 +9,14 @@ use serde_json::Value;
 
 use super::apply::{json, leak};
 use super::same::covers;
-use super::{lost_ground, pod, terminal, waiting};
+use super::{foreign, lost_ground, pod, terminal, waiting};
+use crate::object::{is_leaving, uid};
 use crate::serving::{Stage, bootstrap_pod, job_id, watched_pod};
 use crate::sidecars;
 use crate::world::{Clock, Cluster, ClusterError, Created, Kind, ObjectId, Propagation, Sidecar, World};
 
 /// Seconds until a Job that runs is looked at again, should its watch say nothing.
 const JOB_SECONDS: i64 = 30;
-/// The label that tells the Service of a bootstrap from the one of production, which has the same name.
-const COMPONENT: (&str, &str) = ("sei.io/component", "bootstrap");
 
 /// Makes the Service of the bootstrap pod.
 pub(super) async fn deploy_service<C: Cluster, S: Sidecar, K: Clock>(
@@ -89,15 +88,6 @@ async fn make<C: Cluster, S: Sidecar, K: Clock>(
     }
     world.cluster.delete(id, uid(&live), Propagation::Foreground).await?;
     Ok(waiting(format!("an older {kind} {:?} to go", id.name)))
-}
-
-fn foreign(node: &ValidNode, id: &ObjectId) -> Outcome {
-    terminal(format!(
-        "{} {:?} exists and does not belong to SeiNode {:?}; delete it or rename the SeiNode",
-        id.kind.name(),
-        id.name,
-        node.key.name
-    ))
 }
 
 /// Where the Job stands.
@@ -205,9 +195,13 @@ pub(super) async fn tear_down<C: Cluster, S: Sidecar, K: Clock>(
     let namespace = &node.key.namespace;
     let job = ObjectId::new(Kind::Job, namespace, &names.job_name);
     let service = ObjectId::new(Kind::Service, namespace, &names.service_name);
+    let labels = bootstrap_labels(node);
+    // The Service of production has the same name, and other labels.
+    let of_bootstrap =
+        |service: &Value| labels.iter().all(|(key, value)| service["metadata"]["labels"][key] == value.as_str());
     let job_left = delete_ours(world, node, &job, |_| true).await?;
     let service_left = delete_ours(world, node, &service, of_bootstrap).await?;
-    let pods = world.cluster.pods(namespace, &bootstrap_labels(node)).await?;
+    let pods = world.cluster.pods(namespace, &labels).await?;
     if job_left || service_left || !pods.is_empty() {
         return Ok(waiting("Job, pod and Service of the bootstrap to go"));
     }
@@ -230,21 +224,8 @@ async fn delete_ours<C: Cluster, S: Sidecar, K: Clock>(
     Ok(true)
 }
 
-fn of_bootstrap(service: &Value) -> bool {
-    let labels = &service["metadata"]["labels"];
-    labels[COMPONENT.0] == COMPONENT.1 && labels[NODE_LABEL].is_string()
-}
-
 /// The condition of a Job, if it holds.
 fn condition<'a>(job: &'a Value, kind: &str) -> Option<&'a Value> {
     let mut conditions = job["status"]["conditions"].as_array()?.iter();
     conditions.find(|condition| condition["type"] == kind && condition["status"] == "True")
-}
-
-fn is_leaving(object: &Value) -> bool {
-    object["metadata"]["deletionTimestamp"].is_string()
-}
-
-fn uid(object: &Value) -> &str {
-    object["metadata"]["uid"].as_str().unwrap_or_default()
 }

@@ -4,14 +4,14 @@ use sei_planner::api::{ConditionStatus, conditions as c};
 use sei_planner::inspect::{ConsensusKey, Verdict, consensus_key};
 use sei_planner::manifests::{KEY_VOLUME_ANNOTATION, KeyNotes, key_lease, key_lease_name};
 use sei_planner::node::{KeyHolder, KeyRecord, KeyVerdict, Stamp, ValidNode, judge_key};
-use sei_planner::step::{Outcome, Waiting};
+use sei_planner::step::Outcome;
 use sei_planner::task::SecretRef;
 use serde_json::Value;
 
 use super::checks::SIGNING_KEY;
-use super::keys::At;
+use super::keys::{At, all_rules_passed};
 use super::{terminal, waiting};
-use crate::secrets::read_secret;
+use crate::object::{text, uid, version};
 use crate::world::{Clock, Cluster, ClusterError, Created, Kind, ObjectId, Sidecar, World};
 
 /// Takes the key for this node, or says who has it.
@@ -22,10 +22,14 @@ pub(super) async fn signing_key<C: Cluster, S: Sidecar, K: Clock>(
     secret: &SecretRef,
 ) -> Result<Outcome, ClusterError> {
     let name = &secret.secret_name;
-    let found = read_secret(world, &node.key.namespace, name).await?;
+    let found = match at.secret(world, name).await {
+        Ok(found) => found,
+        Err(outcome) => return Ok(outcome),
+    };
+    let now = world.clock.now();
     let key = match consensus_key(found.as_ref(), name, &node.key.namespace) {
         Verdict::Good(key) => key,
-        Verdict::NotYet(on) => return Ok(waiting(on)),
+        Verdict::NotYet(on) => return Ok(at.waiting(now, on, Vec::new())),
         Verdict::Bad(why) => return Ok(terminal(why)),
     };
     let claim = ObjectId::new(Kind::PersistentVolumeClaim, &node.key.namespace, &node.data_volume.claim);
@@ -35,24 +39,23 @@ pub(super) async fn signing_key<C: Cluster, S: Sidecar, K: Clock>(
     let id = ObjectId::new(Kind::Lease, &world.keys_namespace, key_lease_name(&key.fingerprint));
     let lease = world.cluster.read(&id).await?;
     let record = record(world, lease.as_ref()).await?;
-    let volume = text(&claim, "/metadata/uid");
-    let pause = at.pause_seconds(world.clock.now());
+    let volume = uid(&claim);
     match judge_key(node, &key.fingerprint, volume, &record) {
         KeyVerdict::Held => Ok(held(name, &id)),
         KeyVerdict::Take { answer } => {
             let notes = KeyNotes { address: &key.address, acknowledged: answer.as_deref() };
             let holder = KeyHolder::of(node);
-            let read = lease.as_ref().map(version);
+            let read = lease.as_ref().map(|lease| (uid(lease), version(lease)));
             let wanted = key_lease(&id.namespace, &id.name, Some(&holder), volume, &notes, read);
             write(world, &id, &wanted, lease.is_some()).await.map(|()| held(name, &id))
         }
-        KeyVerdict::InUse { holder } => Ok(in_use(name, &key, &holder, pause)),
-        KeyVerdict::Ask { why, token } => Ok(Outcome::Waiting(Waiting {
-            on: format!("an answer: {why}"),
-            look_again_seconds: pause,
-            submitted: false,
-            learned: vec![Stamp::AskForKey { why, token }],
-        })),
+        KeyVerdict::InUse { holder } => {
+            let on = format!("SeiNode {holder} to let go of the consensus key");
+            Ok(at.waiting(now, on, vec![in_use(name, &key, &holder)]))
+        }
+        KeyVerdict::Ask { why, token } => {
+            Ok(at.waiting(now, format!("an answer: {why}"), vec![Stamp::AskForKey { why, token }]))
+        }
     }
 }
 
@@ -67,7 +70,14 @@ pub(crate) async fn release_keys<C: Cluster, S: Sidecar, K: Clock>(
         let Some(lease) = world.cluster.read(&id).await? else { continue };
         if text(&lease, "/spec/holderIdentity") == holder.to_string() {
             let volume = volume_of(&lease);
-            let free = key_lease(&id.namespace, name, None, volume, &KeyNotes::default(), Some(version(&lease)));
+            let free = key_lease(
+                &id.namespace,
+                name,
+                None,
+                volume,
+                &KeyNotes::default(),
+                Some((uid(&lease), version(&lease))),
+            );
             world.cluster.apply(&id, &free).await?;
         }
     }
@@ -84,7 +94,7 @@ async fn record<C: Cluster, S: Sidecar, K: Clock>(
         None => false,
         Some(known) => {
             let id = ObjectId::new(Kind::SeiNode, &known.node.namespace, &known.node.name);
-            world.cluster.read(&id).await?.is_some_and(|node| text(&node, "/metadata/uid") == known.uid)
+            world.cluster.read(&id).await?.is_some_and(|node| uid(&node) == known.uid)
         }
     };
     Ok(KeyRecord { holder, volume: volume_of(lease).to_owned(), holder_exists })
@@ -107,31 +117,21 @@ async fn write<C: Cluster, S: Sidecar, K: Clock>(
 }
 
 fn held(secret: &str, id: &ObjectId) -> Outcome {
-    let passed = SIGNING_KEY.passed(format!("Secret {secret:?} passes all signing-key validation rules"));
+    let passed = SIGNING_KEY.passed(all_rules_passed(secret, "signing-key"));
     Outcome::Done(vec![Stamp::SigningKeyHeld(id.name.clone()), passed])
 }
 
-fn in_use(secret: &str, key: &ConsensusKey, holder: &str, pause: i64) -> Outcome {
+fn in_use(secret: &str, key: &ConsensusKey, holder: &str) -> Stamp {
     let what =
         format!("the consensus key in Secret {secret:?} (validator {}) is held by SeiNode {holder}", key.address);
-    let check = Stamp::Check {
+    Stamp::Check {
         condition: c::SIGNING_KEY_READY,
         status: ConditionStatus::False,
         reason: c::SIGNING_KEY_IN_USE,
         message: format!("{what}; delete that node, and this one goes on once its pod is gone"),
-    };
-    let on = format!("SeiNode {holder} to let go of the consensus key");
-    Outcome::Waiting(Waiting { on, look_again_seconds: pause, submitted: false, learned: vec![check] })
+    }
 }
 
 fn volume_of(lease: &Value) -> &str {
     lease["metadata"]["annotations"][KEY_VOLUME_ANNOTATION].as_str().unwrap_or_default()
-}
-
-fn version(lease: &Value) -> (&str, &str) {
-    (text(lease, "/metadata/uid"), text(lease, "/metadata/resourceVersion"))
-}
-
-fn text<'a>(object: &'a Value, pointer: &str) -> &'a str {
-    object.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
 }

@@ -3,17 +3,14 @@
 use k8s_openapi::api::core::v1::Secret;
 use sei_planner::api::{TaskPlan, Time};
 use sei_planner::inspect::{KeyringRefs, Verdict, consensus_key, node_key, operator_keyring};
+use sei_planner::node::Stamp;
 use sei_planner::step::{Failure, Outcome, Waiting};
 use sei_planner::task::{KeyringRef, SecretRef};
 
 use super::checks::{Check, NODE_KEY, OPERATOR_KEYRING, SIGNING_KEY};
 use super::terminal;
-use crate::secrets::read_secret;
+use crate::secrets::{pause_seconds, read_secret};
 use crate::world::{Clock, Cluster, Sidecar, World};
-
-/// Shortest and longest pause before a Secret that is not ready is looked at again (D8).
-const AGAIN_SECONDS: i64 = 5;
-const AGAIN_SECONDS_MAX: i64 = 60;
 
 /// Where in a plan a check stands: how long it waits already decides when it looks again.
 pub(super) struct At<'a> {
@@ -24,24 +21,25 @@ pub(super) struct At<'a> {
 }
 
 impl At<'_> {
-    pub(super) fn pause_seconds(&self, now: Time) -> i64 {
-        let waiting = self.plan.tasks[self.index].waiting_since.map_or(0, |since| now.seconds_since(since));
-        waiting.clamp(AGAIN_SECONDS, AGAIN_SECONDS_MAX)
+    fn pause_seconds(&self, now: Time) -> i64 {
+        pause_seconds(self.plan.tasks[self.index].waiting_since, now)
     }
 
     fn outcome<T>(&self, now: Time, verdict: Verdict<T>, check: &Check, passed: String) -> Outcome {
         match verdict {
             Verdict::Good(_) => Outcome::Done(vec![check.passed(passed)]),
             Verdict::Bad(why) => terminal(why),
-            Verdict::NotYet(on) => {
-                let look_again_seconds = self.pause_seconds(now);
-                Outcome::Waiting(Waiting { on, look_again_seconds, submitted: false, learned: Vec::new() })
-            }
+            Verdict::NotYet(on) => self.waiting(now, on, Vec::new()),
         }
     }
 
+    pub(super) fn waiting(&self, now: Time, on: String, learned: Vec<Stamp>) -> Outcome {
+        let look_again_seconds = self.pause_seconds(now);
+        Outcome::Waiting(Waiting { on, look_again_seconds, submitted: false, learned })
+    }
+
     /// The Secret, or what to do when the API server does not hand it out: a permission, too, may be granted later.
-    async fn secret<C: Cluster, S: Sidecar, K: Clock>(
+    pub(super) async fn secret<C: Cluster, S: Sidecar, K: Clock>(
         &self,
         world: &World<C, S, K>,
         name: &str,
@@ -65,14 +63,7 @@ pub(super) async fn signing_key<C: Cluster, S: Sidecar, K: Clock>(
     at: At<'_>,
     key: &SecretRef,
 ) -> Outcome {
-    let name = &key.secret_name;
-    let secret = match at.secret(world, name).await {
-        Ok(secret) => secret,
-        Err(outcome) => return outcome,
-    };
-    let verdict = consensus_key(secret.as_ref(), name, at.namespace);
-    let passed = format!("Secret {name:?} passes all signing-key validation rules");
-    at.outcome(world.clock.now(), verdict, &SIGNING_KEY, passed)
+    one_secret(world, at, &key.secret_name, consensus_key, &SIGNING_KEY, "signing-key").await
 }
 
 /// Checks the P2P identity.
@@ -81,14 +72,28 @@ pub(super) async fn identity<C: Cluster, S: Sidecar, K: Clock>(
     at: At<'_>,
     key: &SecretRef,
 ) -> Outcome {
-    let name = &key.secret_name;
-    let secret = match at.secret(world, name).await {
-        Ok(secret) => secret,
-        Err(outcome) => return outcome,
-    };
-    let verdict = node_key(secret.as_ref(), name, at.namespace);
-    let passed = format!("Secret {name:?} passes all node-key validation rules");
-    at.outcome(world.clock.now(), verdict, &NODE_KEY, passed)
+    one_secret(world, at, &key.secret_name, node_key, &NODE_KEY, "node-key").await
+}
+
+async fn one_secret<C: Cluster, S: Sidecar, K: Clock, T>(
+    world: &World<C, S, K>,
+    at: At<'_>,
+    name: &str,
+    judge: fn(Option<&Secret>, &str, &str) -> Verdict<T>,
+    check: &Check,
+    rules: &str,
+) -> Outcome {
+    match at.secret(world, name).await {
+        Ok(secret) => {
+            let verdict = judge(secret.as_ref(), name, at.namespace);
+            at.outcome(world.clock.now(), verdict, check, all_rules_passed(name, rules))
+        }
+        Err(outcome) => outcome,
+    }
+}
+
+pub(super) fn all_rules_passed(name: &str, rules: &str) -> String {
+    format!("Secret {name:?} passes all {rules} validation rules")
 }
 
 /// Checks keyring and passphrase.

@@ -16,7 +16,7 @@ use sei_planner::node::ValidNode;
 use sei_planner::step::{Failure, Outcome, Waiting};
 use sei_planner::task::Task;
 
-use crate::world::{Clock, Cluster, ClusterError, Sidecar, World};
+use crate::world::{Clock, Cluster, ClusterError, ObjectId, Sidecar, World};
 
 pub(crate) use checks::stamps_of_failure;
 pub(crate) use claim::release_keys;
@@ -86,6 +86,16 @@ fn of_cluster_error(error: ClusterError) -> Outcome {
 
 fn terminal(why: impl Into<String>) -> Outcome {
     Outcome::Failed(Failure::Terminal { why: why.into() })
+}
+
+/// An object of that name is somebody else's, and stays as it is (S4).
+fn foreign(node: &ValidNode, id: &ObjectId) -> Outcome {
+    terminal(format!(
+        "{} {:?} exists and does not belong to SeiNode {:?}; delete it or rename the SeiNode",
+        id.kind.name(),
+        id.name,
+        node.key.name
+    ))
 }
 
 fn lost_ground(why: impl Into<String>) -> Outcome {

@@ -2,6 +2,8 @@
 
 use serde_json::{Map, Value, json};
 
+use crate::random::Random;
+
 /// One object, or one object and what it is changed to. Without metadata, and without `spec` where that was removed.
 pub(crate) struct Case {
     pub(crate) old: Option<Value>,
@@ -25,38 +27,9 @@ pub(crate) fn case(number: u64) -> Case {
     Case { old, new: object }
 }
 
-/// splitmix64.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    fn below(&mut self, end: u64) -> u64 {
-        self.next() % end
-    }
-
-    fn index(&mut self, length: usize) -> usize {
-        usize::try_from(self.below(length as u64)).unwrap()
-    }
-
-    /// True once in so many times.
-    fn once_in(&mut self, times: u64) -> bool {
-        self.below(times) == 0
-    }
-
-    fn pick<'a, T>(&mut self, from: &'a [T]) -> &'a T {
-        &from[self.index(from.len())]
-    }
-
-    fn name(&mut self, stem: &str) -> Value {
-        format!("{stem}-{}", self.below(3)).into()
-    }
+/// A name that few others share.
+fn name(random: &mut Random, stem: &str) -> Value {
+    format!("{stem}-{}", random.below(3)).into()
 }
 
 const MODES: [&str; 4] = ["fullNode", "archive", "replayer", "validator"];
@@ -65,7 +38,7 @@ const MODES: [&str; 4] = ["fullNode", "archive", "replayer", "validator"];
 fn spec(random: &mut Random) -> Value {
     let mut spec = Map::new();
     spec.insert("chainId".to_owned(), "c-1".into());
-    spec.insert("image".to_owned(), random.name("seid"));
+    spec.insert("image".to_owned(), name(random, "seid"));
     let name = *random.pick(&MODES);
     spec.insert(name.to_owned(), mode(name, random));
     if name == "replayer" || random.once_in(4) {
@@ -120,12 +93,12 @@ fn validator(random: &mut Random) -> Value {
         validator["genesisCeremony"] = ceremony;
     }
     if !random.once_in(3) {
-        validator["signingKey"] = json!({"secret": {"secretName": random.name("sign")}});
-        validator["nodeKey"] = json!({"secret": {"secretName": random.name("node")}});
+        validator["signingKey"] = json!({"secret": {"secretName": name(random, "sign")}});
+        validator["nodeKey"] = json!({"secret": {"secretName": name(random, "node")}});
     }
     if random.once_in(2) {
-        let passphrase = json!({"secretName": random.name("pass"), "key": "passphrase"});
-        let secret = json!({"secretName": random.name("ring"), "passphraseSecretRef": passphrase});
+        let passphrase = json!({"secretName": name(random, "pass"), "key": "passphrase"});
+        let secret = json!({"secretName": name(random, "ring"), "passphraseSecretRef": passphrase});
         validator["operatorKeyring"] = json!({ "secret": secret });
     }
     validator
@@ -155,17 +128,17 @@ fn sidecar(random: &mut Random) -> Value {
 
 fn tls(random: &mut Random) -> Value {
     match random.below(8) {
-        0 => json!({"issuerName": random.name("issuer")}),
-        1 => json!({"issuerName": random.name("issuer"), "issuerKind": "Issuer"}),
-        _ => json!({"secretName": random.name("tls")}),
+        0 => json!({"issuerName": name(random, "issuer")}),
+        1 => json!({"issuerName": name(random, "issuer"), "issuerKind": "Issuer"}),
+        _ => json!({"secretName": name(random, "tls")}),
     }
 }
 
 fn data_volume(random: &mut Random) -> Value {
     match random.below(4) {
         0 => json!({"retainOnDelete": true}),
-        1 => json!({"import": {"pvcName": random.name("pvc")}, "retainOnDelete": false}),
-        _ => json!({"import": {"pvcName": random.name("pvc")}}),
+        1 => json!({"import": {"pvcName": name(random, "pvc")}, "retainOnDelete": false}),
+        _ => json!({"import": {"pvcName": name(random, "pvc")}}),
     }
 }
 
@@ -186,13 +159,13 @@ fn intend(object: &mut Value, random: &mut Random) {
     ];
     let Some(spec) = object.get_mut("spec").filter(|spec| spec.is_object()) else { return };
     match random.below(14) {
-        0 => spec["image"] = random.name("seid"),
+        0 => spec["image"] = name(random, "seid"),
         1 => change_mode(spec, random),
         2 => spec["dataVolume"] = data_volume(random),
         3 => spec["sidecar"] = sidecar(random),
         4 => set_inside(spec, "/sidecar", "tls", tls(random)),
         5 => set_inside(spec, "/dataVolume", "retainOnDelete", other_type(random)),
-        6 => set_inside(spec, "/sidecar/tls", "issuerName", random.name("issuer")),
+        6 => set_inside(spec, "/sidecar/tls", "issuerName", name(random, "issuer")),
         7 => set_inside(spec, "/sidecar/tls", "issuerKind", json!(random.pick(&["Issuer", "Vault"]))),
         8 | 9 if spec.get("validator").is_some() => spec["validator"] = validator(random),
         10 if spec.get("validator").is_some() => lose_both_keys(spec),
