@@ -65,6 +65,11 @@ impl Memory {
         due.filter(|at| *at > now).unwrap_or_else(|| now.plus_seconds(HEALTH_SECONDS))
     }
 
+    /// Forgets that the sidecar was asked.
+    pub(crate) fn forget_health(&self, key: &NodeKey) {
+        self.with(|asked| asked.remove(key));
+    }
+
     /// Forgets a node that is gone.
     pub(crate) fn forget(&self, key: &NodeKey) {
         self.with(|asked| asked.remove(key));

@@ -33,13 +33,15 @@ pub async fn reconcile_node<C: Cluster, S: Sidecar, K: Clock>(
         return delete_node(world, key, node).await;
     }
     let node = with_finalizer(world, key, node).await?;
-    match validate(&node, &world.platform) {
+    let followed = match validate(&node, &world.platform) {
         Ok(valid) => match not_yet(&valid) {
             None => follow(world, &node, &valid).await,
             Some(refusal) => refuse(world, &node, &refusal).await,
         },
         Err(refusal) => refuse(world, &node, &refusal).await,
-    }
+    };
+    // What the sidecar answered was not acted upon.
+    followed.inspect_err(|_| world.memory.forget_health(key))
 }
 
 /// The pipeline of a node whose spec can be planned.

@@ -12,7 +12,7 @@ pub const KEY_VOLUME_ANNOTATION: &str = "sei.io/signing-key-volume";
 /// Annotation: the validator's address, for people.
 const ADDRESS_ANNOTATION: &str = "sei.io/signing-key-address";
 /// Annotation: the last answer of a person that let the key move.
-const ACKNOWLEDGED_ANNOTATION: &str = "sei.io/acknowledged";
+pub const KEY_ACKNOWLEDGED_ANNOTATION: &str = "sei.io/acknowledged";
 
 /// Name of the Lease of a key: its fingerprint, whatever Secret it stands in.
 #[must_use]
@@ -32,7 +32,7 @@ pub fn key_lease(
 ) -> Value {
     let mut annotations = BTreeMap::from([(KEY_VOLUME_ANNOTATION, volume)]);
     annotations.extend((!notes.address.is_empty()).then_some((ADDRESS_ANNOTATION, notes.address)));
-    annotations.extend(notes.acknowledged.map(|answer| (ACKNOWLEDGED_ANNOTATION, answer)));
+    annotations.extend(notes.acknowledged.map(|answer| (KEY_ACKNOWLEDGED_ANNOTATION, answer)));
     let mut metadata = json!({ "namespace": namespace, "name": name, "annotations": annotations });
     if let Some((uid, resource_version)) = version {
         metadata["uid"] = uid.into();

@@ -24,7 +24,7 @@ use serde::Serialize;
 pub use bootstrap::{bootstrap_job, bootstrap_service};
 pub use certificate::{CertificateSpec, sidecar_certificate};
 pub use labels::{NODE_LABEL, bootstrap_labels, resource_labels, selector_labels};
-pub use lease::{KEY_VOLUME_ANNOTATION, KeyNotes, key_lease, key_lease_name};
+pub use lease::{KEY_ACKNOWLEDGED_ANNOTATION, KEY_VOLUME_ANNOTATION, KeyNotes, key_lease, key_lease_name};
 pub use proxy::proxy_config;
 pub use service::service;
 pub use statefulset::statefulset;

@@ -2,7 +2,7 @@
 
 use sei_planner::api::{ConditionStatus, conditions as c};
 use sei_planner::inspect::{ConsensusKey, Verdict, consensus_key};
-use sei_planner::manifests::{KEY_VOLUME_ANNOTATION, KeyNotes, key_lease, key_lease_name};
+use sei_planner::manifests::{KEY_ACKNOWLEDGED_ANNOTATION, KEY_VOLUME_ANNOTATION, KeyNotes, key_lease, key_lease_name};
 use sei_planner::node::{KeyHolder, KeyRecord, KeyVerdict, Stamp, ValidNode, judge_key};
 use sei_planner::step::Outcome;
 use sei_planner::task::SecretRef;
@@ -21,37 +21,70 @@ pub(super) async fn signing_key<C: Cluster, S: Sidecar, K: Clock>(
     at: At<'_>,
     secret: &SecretRef,
 ) -> Result<Outcome, ClusterError> {
-    let name = &secret.secret_name;
-    let found = match at.secret(world, name).await {
-        Ok(found) => found,
-        Err(outcome) => return Ok(outcome),
-    };
-    let now = world.clock.now();
-    let key = match consensus_key(found.as_ref(), name, &node.key.namespace) {
-        Verdict::Good(key) => key,
-        Verdict::NotYet(on) => return Ok(at.waiting(now, on, Vec::new())),
-        Verdict::Bad(why) => return Ok(terminal(why)),
-    };
     let claim = ObjectId::new(Kind::PersistentVolumeClaim, &node.key.namespace, &node.data_volume.claim);
     let Some(claim) = world.cluster.read(&claim).await? else {
         return Ok(waiting(format!("claim {:?}, the disk that the key is to run on", node.data_volume.claim)));
     };
+    take(world, node, at, &secret.secret_name, uid(&claim)).await
+}
+
+/// A StatefulSet that is there already starts its pod, with the key, as soon as there is a claim: so the key is taken, for
+/// a disk to come, before the claim is made. `None` when nothing stands in the way of the claim.
+pub(super) async fn before_a_fresh_disk<C: Cluster, S: Sidecar, K: Clock>(
+    world: &World<C, S, K>,
+    node: &ValidNode,
+    at: At<'_>,
+    claim: &ObjectId,
+) -> Result<Option<Outcome>, ClusterError> {
+    let Some(secret) = &node.signing_key else { return Ok(None) };
+    let set = ObjectId::new(Kind::StatefulSet, &node.key.namespace, &node.key.name);
+    if world.cluster.read(&set).await?.is_none() || world.cluster.read(claim).await?.is_some() {
+        return Ok(None);
+    }
+    match take(world, node, at, secret, TO_COME).await? {
+        Outcome::Done(_) => Ok(None),
+        hindered @ (Outcome::Waiting(_) | Outcome::Failed(_)) => Ok(Some(hindered)),
+    }
+}
+
+/// The volume of a key whose disk is still to be made.
+const TO_COME: &str = "";
+
+/// Takes the key in a Secret for this node and this disk.
+async fn take<C: Cluster, S: Sidecar, K: Clock>(
+    world: &World<C, S, K>,
+    node: &ValidNode,
+    at: At<'_>,
+    secret: &str,
+    volume: &str,
+) -> Result<Outcome, ClusterError> {
+    let found = match at.secret(world, secret).await {
+        Ok(found) => found,
+        Err(outcome) => return Ok(outcome),
+    };
+    let now = world.clock.now();
+    let key = match consensus_key(found.as_ref(), secret, &node.key.namespace) {
+        Verdict::Good(key) => key,
+        Verdict::NotYet(on) => return Ok(at.waiting(now, on, Vec::new())),
+        Verdict::Bad(why) => return Ok(terminal(why)),
+    };
     let id = ObjectId::new(Kind::Lease, &world.keys_namespace, key_lease_name(&key.fingerprint));
     let lease = world.cluster.read(&id).await?;
     let record = record(world, lease.as_ref()).await?;
-    let volume = uid(&claim);
     match judge_key(node, &key.fingerprint, volume, &record) {
-        KeyVerdict::Held => Ok(held(name, &id)),
+        KeyVerdict::Held => Ok(held(secret, &id)),
         KeyVerdict::Take { answer } => {
-            let notes = KeyNotes { address: &key.address, acknowledged: answer.as_deref() };
+            // The answer that let the key go to a disk to come holds for that disk.
+            let earlier = lease.as_ref().filter(|_| record.volume == TO_COME).and_then(acknowledged);
+            let notes = KeyNotes { address: &key.address, acknowledged: answer.as_deref().or(earlier) };
             let holder = KeyHolder::of(node);
             let read = lease.as_ref().map(|lease| (uid(lease), version(lease)));
             let wanted = key_lease(&id.namespace, &id.name, Some(&holder), volume, &notes, read);
-            write(world, &id, &wanted, lease.is_some()).await.map(|()| held(name, &id))
+            write(world, &id, &wanted, lease.is_some()).await.map(|()| held(secret, &id))
         }
         KeyVerdict::InUse { holder } => {
             let on = format!("SeiNode {holder} to let go of the consensus key");
-            Ok(at.waiting(now, on, vec![in_use(name, &key, &holder)]))
+            Ok(at.waiting(now, on, vec![in_use(secret, &key, &holder)]))
         }
         KeyVerdict::Ask { why, token } => {
             Ok(at.waiting(now, format!("an answer: {why}"), vec![Stamp::AskForKey { why, token }]))
@@ -134,4 +167,8 @@ fn in_use(secret: &str, key: &ConsensusKey, holder: &str) -> Stamp {
 
 fn volume_of(lease: &Value) -> &str {
     lease["metadata"]["annotations"][KEY_VOLUME_ANNOTATION].as_str().unwrap_or_default()
+}
+
+fn acknowledged(lease: &Value) -> Option<&str> {
+    lease["metadata"]["annotations"][KEY_ACKNOWLEDGED_ANNOTATION].as_str()
 }

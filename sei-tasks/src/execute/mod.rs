@@ -43,7 +43,7 @@ pub(crate) async fn execute<C: Cluster, S: Sidecar, K: Clock>(
         Task::DeployBootstrapJob(_) => bootstrap::deploy_job(world, node).await,
         Task::AwaitBootstrapComplete(_) => bootstrap::await_complete(world, node).await,
         Task::TeardownBootstrap(names) => bootstrap::tear_down(world, node, names).await,
-        Task::EnsureDataPvc(_) => volume::ensure_data_claim(world, node).await,
+        Task::EnsureDataPvc(_) => volume::ensure_data_claim(world, node, at()).await,
         Task::ApplyStatefulSet(_) => apply::statefulset(world, node).await,
         Task::ApplyService(_) => apply::service(world, node).await,
         Task::ReplacePod(replace) => pod::replace(world, node, &replace.pod_uid).await,

@@ -7,6 +7,8 @@ use sei_planner::step::Outcome;
 
 use super::apply::json;
 use super::checks::IMPORTED_CLAIM;
+use super::claim::before_a_fresh_disk;
+use super::keys::At;
 use super::{terminal, waiting};
 use crate::world::{Clock, Cluster, ClusterError, Created, Kind, ObjectId, Sidecar, World};
 
@@ -14,10 +16,14 @@ use crate::world::{Clock, Cluster, ClusterError, Created, Kind, ObjectId, Sideca
 pub(super) async fn ensure_data_claim<C: Cluster, S: Sidecar, K: Clock>(
     world: &World<C, S, K>,
     node: &ValidNode,
+    at: At<'_>,
 ) -> Result<Outcome, ClusterError> {
     let id = ObjectId::new(Kind::PersistentVolumeClaim, &node.key.namespace, &node.data_volume.claim);
     if node.data_volume.imported {
         return check_import(world, node, &id).await;
+    }
+    if let Some(hindered) = before_a_fresh_disk(world, node, at, &id).await? {
+        return Ok(hindered);
     }
     match world.cluster.create(&id, &json(&data_claim(node, &world.platform))?).await? {
         Created::New(_) => Ok(Outcome::Done(Vec::new())),

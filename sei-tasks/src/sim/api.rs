@@ -227,7 +227,7 @@ fn answer<T, E: Faulty>(
     let fault = fault.filter(|fault| can_have(&request, *fault));
     match fault {
         Some(Fault::Mishap(mishap)) => mishaps::befall(state, mishap),
-        Some(Fault::Stale(seconds)) => state.process.stale_seconds = seconds,
+        Some(Fault::Stale(seconds)) => answer_stale(state, &request, seconds),
         Some(Fault::Late(seconds)) => arrivals::send(state, &request, seconds),
         Some(
             Fault::Crash(_)
@@ -272,6 +272,14 @@ fn answer<T, E: Faulty>(
     state.react();
     state.process.dead = answer.is_none();
     answer
+}
+
+/// The watch is late with this answer, and delivers what is missing in it later.
+fn answer_stale(state: &mut State, request: &Request<'_>, seconds: i64) {
+    state.process.stale_seconds = seconds;
+    if let Request::Node(key) = request {
+        state.wakes.insert((state.now.plus_seconds(seconds), (*key).clone()));
+    }
 }
 
 /// `ok`, or the error.

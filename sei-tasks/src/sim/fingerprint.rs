@@ -12,7 +12,7 @@ use super::state::State;
 use super::store::is_leaving;
 
 /// Members that are ids, times or counters of attempts.
-const VOLATILE: [&str; 16] = [
+const VOLATILE: [&str; 17] = [
     "id",
     "uid",
     "resourceVersion",
@@ -29,6 +29,7 @@ const VOLATILE: [&str; 16] = [
     "retryAt",
     "failures",
     "error",
+    "podUID",
 ];
 /// Length of a UUID in text.
 const UUID_LENGTH: usize = 36;

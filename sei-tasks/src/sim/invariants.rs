@@ -21,6 +21,7 @@ use super::controllers::statefulset::REVISION_LABEL;
 use super::json::{number, text};
 use super::state::{State, node_id, node_label};
 use super::store::{controller_uid, is_leaving, show};
+use super::trace::Fact;
 
 /// A broken invariant.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -185,7 +186,7 @@ fn single_writer(state: &mut State, key: &NodeKey, node: &SeiNode) -> Finding {
     })
 }
 
-/// S11: a new `currentImage` is what the node's pod runs now.
+/// S11: a new `currentImage` is what the node's pod runs now, or ran until a moment ago: since the reconcile began.
 fn truthful_image(state: &State, key: &NodeKey, status: &SeiNodeStatus) -> Finding {
     let image = status.current_image.as_deref()?;
     let before = state.store.get(&node_id(key))?;
@@ -196,7 +197,17 @@ fn truthful_image(state: &State, key: &NodeKey, status: &SeiNodeStatus) -> Findi
     let uid = state.store.get(&pod_id).map(|pod| text(pod, "/metadata/uid"));
     let runs =
         uid.is_some_and(|uid| kubelet::runs(state, uid, SEID)) && kubelet::image_of(state, &pod_id, SEID) == image;
-    (!runs).then(|| ("S11", format!("{key}: currentImage {image} and no pod runs it")))
+    let ran = runs || stopped_in_this_reconcile(state, &pod_id, image);
+    (!ran).then(|| ("S11", format!("{key}: currentImage {image} and no pod runs it")))
+}
+
+fn stopped_in_this_reconcile(state: &State, pod_id: &ObjectId, image: &str) -> bool {
+    let facts = state.trace.entries.iter().rev().map(|entry| &entry.fact);
+    let mut recent = facts.take_while(|fact| !matches!(fact, Fact::ReconcileBegin(_)));
+    recent.any(|fact| {
+        matches!(fact, Fact::Container { started: false, pod, container, image: stopped, .. }
+            if container == SEID && stopped == image && pod.ends_with(&pod_id.name))
+    })
 }
 
 /// P3: containers of two pods never run on one data volume. Called when a container of the pod has started.

@@ -186,10 +186,11 @@ impl State {
         nodes.map(|(id, _)| node_key(id)).collect()
     }
 
-    /// Uid of the SeiNode that controls an object, directly or through its StatefulSet or Job; empty when none does.
+    /// Uid of the SeiNode that controls an object, directly or through its
+    /// StatefulSet or Job, also one that is gone; empty when none does.
     pub(super) fn node_uid_over(&self, object: &Value) -> String {
         let owner = controller_uid(object);
-        match self.store.by_uid(owner) {
+        match self.store.by_uid_ever(owner) {
             Some((id, owner)) if matches!(id.kind, Kind::StatefulSet | Kind::Job) => controller_uid(owner).to_owned(),
             Some(_) | None => owner.to_owned(),
         }

@@ -106,6 +106,16 @@ impl Store {
         self.objects.iter().find(|(_, value)| text(value, "/metadata/uid") == uid)
     }
 
+    /// The object with this uid, as it is or as it was last.
+    pub(super) fn by_uid_ever(&self, uid: &str) -> Option<(&ObjectId, &Arc<Value>)> {
+        self.by_uid(uid).or_else(|| {
+            self.history.iter().find_map(|(id, versions)| {
+                let mut values = versions.iter().rev().filter_map(|version| version.value.as_ref());
+                values.find(|value| text(value, "/metadata/uid") == uid).map(|value| (id, value))
+            })
+        })
+    }
+
     /// What changed since the last call.
     pub(super) fn take_changes(&mut self) -> Vec<Change> {
         std::mem::take(&mut self.changes)

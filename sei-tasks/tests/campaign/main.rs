@@ -2,7 +2,8 @@
 //! simulated world and an end that must be right.
 //!
 //! `CAMPAIGN=smoke` is what runs by default, `change` what a change must pass, `nightly` all there is. `CAMPAIGN_SEEDS=17`
-//! runs one seed of C4, `CAMPAIGN_SEEDS=1..5000` a range; `CAMPAIGN_ROTATION=3` chooses which of the pairs run.
+//! runs one seed of C4, `CAMPAIGN_SEEDS=1..5000` a range; `CAMPAIGN_ROTATION=3` chooses which of the pairs run,
+//! `CAMPAIGN_KIND=keys` whose lives C2 and C3 break.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 #![allow(clippy::disallowed_methods, reason = "the size is chosen from outside; the time a layer takes is printed")]
