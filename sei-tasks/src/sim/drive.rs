@@ -130,6 +130,18 @@ pub struct Driver<O: Operator> {
     steps: u64,
 }
 
+/// Who has nothing to do at a moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rest {
+    /// Something is due now, or the operator will repeat what failed.
+    Nobody,
+    /// The operator has looked at everything that happened; it may wait, and the world may be at work.
+    Operator,
+    /// The operator runs, no plan is active, no node is being deleted, and no controller, kubelet, sidecar or user is due.
+    /// Only later looks may be left.
+    World,
+}
+
 /// What a step of the driver did.
 enum Step {
     /// Something happened.
@@ -167,16 +179,7 @@ impl<O: Operator> Driver<O> {
     /// When an invariant is broken, or something never comes to rest.
     pub fn run_for(&mut self, seconds: i64) -> Result<(), NotConverged> {
         let limit = self.sim.now().plus_seconds(seconds);
-        loop {
-            match self.step()? {
-                Step::Done => {}
-                Step::Quiet(Some(next)) if next <= limit => self.advance(next),
-                Step::Quiet(_) => {
-                    self.advance(limit);
-                    return Ok(());
-                }
-            }
-        }
+        self.watch(limit, |_, _| false).map(|_| ())
     }
 
     /// Lets the world go on until `reached` says so; asked after every single step.
@@ -185,42 +188,56 @@ impl<O: Operator> Driver<O> {
     /// When that takes more than `limit_seconds`, when an invariant is broken, or something never comes to rest.
     pub fn run_until(&mut self, mut reached: impl FnMut(&Sim) -> bool, limit_seconds: i64) -> Result<(), NotConverged> {
         let limit = self.sim.now().plus_seconds(limit_seconds);
-        while !reached(&self.sim) {
-            match self.step()? {
-                Step::Done => {}
-                Step::Quiet(Some(next)) if next <= limit => self.advance(next),
-                Step::Quiet(_) => {
-                    self.advance(limit);
-                    return Err(self.stop(format!("not there after {limit_seconds} s")));
-                }
-            }
+        match self.watch(limit, |sim, _| reached(sim))? {
+            true => Ok(()),
+            false => Err(self.stop(format!("not there after {limit_seconds} s"))),
         }
-        Ok(())
     }
 
-    /// Lets the world go on until nobody has anything to do: the operator runs, no plan is active, no node is being
-    /// deleted, and no controller, kubelet, sidecar or user is due. Only later looks may be left.
+    /// Lets the world go on until nobody has anything to do ([`Rest::World`]).
     ///
     /// # Errors
     /// As [`Driver::run_until`].
     pub fn run_until_idle(&mut self, limit_seconds: i64) -> Result<(), NotConverged> {
         let limit = self.sim.now().plus_seconds(limit_seconds);
+        match self.watch(limit, |_, rest| rest == Rest::World)? {
+            true => Ok(()),
+            false => Err(self.stop(format!("not idle after {limit_seconds} s"))),
+        }
+    }
+
+    /// Lets the world go on up to a time, or until `enough` says so; whether it did. It is asked before every step, and
+    /// once more before time passes.
+    ///
+    /// # Errors
+    /// When an invariant is broken, or something never comes to rest.
+    pub fn watch(&mut self, limit: Time, mut enough: impl FnMut(&Sim, Rest) -> bool) -> Result<bool, NotConverged> {
         loop {
+            if enough(&self.sim, Rest::Nobody) {
+                return Ok(true);
+            }
             match self.step()? {
                 Step::Done => {}
-                Step::Quiet(_) if self.is_idle() => return Ok(()),
+                Step::Quiet(_) if enough(&self.sim, self.rest()) => return Ok(true),
                 Step::Quiet(Some(next)) if next <= limit => self.advance(next),
                 Step::Quiet(_) => {
                     self.advance(limit);
-                    return Err(self.stop(format!("not idle after {limit_seconds} s")));
+                    return Ok(false);
                 }
             }
         }
     }
 
-    /// A failed reconcile is not rest: the operator looks again after a pause.
-    fn is_idle(&self) -> bool {
-        self.process.is_some() && self.failures.is_empty() && self.sim.is_idle()
+    /// Who rests, when nothing is due now. A failed reconcile is not rest: the operator looks again after a pause.
+    fn rest(&self) -> Rest {
+        let seen = self.sim.with(|state| state.wakes.is_empty());
+        if self.process.is_none() || !self.failures.is_empty() || !seen {
+            Rest::Nobody
+        } else if self.sim.is_idle() {
+            Rest::World
+        } else {
+            Rest::Operator
+        }
     }
 
     /// Forces so many reconciles of every node, some seconds of virtual time apart, and insists that the operator

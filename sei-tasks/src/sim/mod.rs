@@ -46,7 +46,7 @@ use serde_json::Value;
 use crate::world::{Clock, Kind, ObjectId};
 
 pub use crash::{CrashAt, Fault, Point};
-pub use drive::{Driver, NotConverged, Operator, Reconcile, SeiOperator};
+pub use drive::{Driver, NotConverged, Operator, Reconcile, Rest, SeiOperator};
 pub use handlers::SeidConfig;
 pub use invariants::Violation;
 pub use options::{Delays, Durations, Options};
