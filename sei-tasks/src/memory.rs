@@ -23,7 +23,7 @@ pub struct Memory {
 }
 
 /// What is known of a node's TLS Secret.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Served {
     certificate: Option<Vec<u8>>,
     again_at: Option<Time>,
@@ -33,6 +33,13 @@ struct Served {
 struct Asked {
     again_at: Time,
     pod: Option<Looks>,
+}
+
+impl Clone for Memory {
+    fn clone(&self) -> Self {
+        let (asked, served) = (self.with(|asked| asked.clone()), self.with_served(|served| served.clone()));
+        Self { asked: Mutex::new(asked), served: Mutex::new(served) }
+    }
 }
 
 impl Memory {

@@ -7,17 +7,15 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
 mod living;
-mod random;
 
 use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use living::secrets::{NAMES, certificate, founder, keyring, passphrase, validator_with_keyring};
-use random::Random;
 use sei_planner::api::{ConditionStatus, NodePhase, PlanPhase, SeiNode, conditions};
 use sei_planner::names::NodeKey;
 use sei_planner::platform::Platform;
-use sei_tasks::sim::{Driver, Durations, Fault, Options, Point, SeiOperator, Sim};
+use sei_tasks::sim::{Driver, Durations, Fault, Options, Point, Random, SeiOperator, Sim};
 use sei_tasks::world::{Kind, ObjectId};
 use serde_json::{Value, json};
 
@@ -143,7 +141,7 @@ struct Campaign {
 
 impl Campaign {
     fn of(seed: u64) -> Self {
-        let mut random = Random(seed);
+        let mut random = Random::of(seed);
         let sim = Sim::new(options(&mut random));
         let driver = sim.drive(SeiOperator { platform: Platform::demo() });
         let spec = if seed < OTHER_KINDS { spec(&mut random) } else { any_spec(&mut random) };

@@ -3,7 +3,6 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
 mod generator;
-mod random;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;

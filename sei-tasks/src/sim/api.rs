@@ -15,14 +15,14 @@ use crate::world::{
     TaskReport, TaskRequest,
 };
 
-use super::Sim;
-use super::crash::{Fault, Point};
+use super::faults::{Fault, Point};
 use super::invariants;
 use super::json::text;
 use super::sidecar;
 use super::state::{State, node_id, node_key};
 use super::store::show;
 use super::trace::{Call, Fact, Verb, What};
+use super::{Sim, arrivals, clock, mishaps};
 
 /// A request of the operator.
 #[derive(Clone, Copy, Debug)]
@@ -31,10 +31,12 @@ pub(super) enum Request<'a> {
     Read(&'a ObjectId),
     /// The pods of a namespace.
     Pods(&'a str),
-    Create(&'a ObjectId),
-    Apply(&'a ObjectId),
-    Delete(&'a ObjectId, &'a str),
-    PatchMetadata(&'a ObjectId),
+    Create(&'a ObjectId, &'a Value),
+    Apply(&'a ObjectId, &'a Value),
+    /// Of the object with this uid.
+    Delete(&'a ObjectId, &'a str, Propagation),
+    /// Of the object with this uid and resourceVersion.
+    PatchMetadata(&'a ObjectId, &'a str, &'a str, &'a Value),
     WriteStatus(&'a SeiNode, &'a SeiNodeStatus),
     Announce(&'a SeiNode, &'a Event),
     Submit(&'a Address, &'a TaskRequest),
@@ -47,10 +49,10 @@ impl Request<'_> {
         match self {
             Self::Node(_) => Verb::Node,
             Self::Read(_) | Self::Pods(_) => Verb::Read,
-            Self::Create(_) => Verb::Create,
-            Self::Apply(_) => Verb::Apply,
+            Self::Create(..) => Verb::Create,
+            Self::Apply(..) => Verb::Apply,
             Self::Delete(..) => Verb::Delete,
-            Self::PatchMetadata(_) => Verb::PatchMetadata,
+            Self::PatchMetadata(..) => Verb::PatchMetadata,
             Self::WriteStatus(..) => Verb::WriteStatus,
             Self::Announce(..) => Verb::Announce,
             Self::Submit(..) => Verb::Submit,
@@ -63,9 +65,11 @@ impl Request<'_> {
     fn object(&self) -> Option<ObjectId> {
         match self {
             Self::Node(key) => Some(node_id(key)),
-            Self::Read(id) | Self::Create(id) | Self::Apply(id) | Self::Delete(id, _) | Self::PatchMetadata(id) => {
-                Some((*id).clone())
-            }
+            Self::Read(id)
+            | Self::Create(id, _)
+            | Self::Apply(id, _)
+            | Self::Delete(id, ..)
+            | Self::PatchMetadata(id, ..) => Some((*id).clone()),
             Self::WriteStatus(node, _) | Self::Announce(node, _) => Some(id_of(node)),
             Self::Pods(_) | Self::Submit(..) | Self::Task(..) | Self::Health(_) => None,
         }
@@ -79,10 +83,10 @@ impl Request<'_> {
             Self::Pods(namespace) => format!("Pods {namespace}"),
             Self::Node(_)
             | Self::Read(_)
-            | Self::Create(_)
-            | Self::Apply(_)
+            | Self::Create(..)
+            | Self::Apply(..)
             | Self::Delete(..)
-            | Self::PatchMetadata(_)
+            | Self::PatchMetadata(..)
             | Self::WriteStatus(..)
             | Self::Announce(..) => self.object().map(|id| show(&id)).unwrap_or_default(),
         }
@@ -92,13 +96,13 @@ impl Request<'_> {
         match self {
             Self::Submit(_, task) => task.kind.to_owned(),
             Self::Announce(_, event) => event.reason.to_owned(),
-            Self::Delete(_, uid) => (*uid).to_owned(),
+            Self::Delete(_, uid, _) => (*uid).to_owned(),
             Self::Node(_)
             | Self::Read(_)
             | Self::Pods(_)
-            | Self::Create(_)
-            | Self::Apply(_)
-            | Self::PatchMetadata(_)
+            | Self::Create(..)
+            | Self::Apply(..)
+            | Self::PatchMetadata(..)
             | Self::WriteStatus(..)
             | Self::Task(..)
             | Self::Health(_) => String::new(),
@@ -107,17 +111,19 @@ impl Request<'_> {
 
     /// Whether it carries a precondition that can fail.
     fn is_conditional(&self) -> bool {
-        matches!(self, Self::Apply(_) | Self::Delete(..) | Self::PatchMetadata(_) | Self::WriteStatus(..))
+        matches!(self, Self::Apply(..) | Self::Delete(..) | Self::PatchMetadata(..) | Self::WriteStatus(..))
     }
 }
 
-/// Errors that a lost request or a conflict turn into.
-trait Lost: std::fmt::Display {
+/// Errors that faults turn into.
+trait Faulty: std::fmt::Display {
     fn lost() -> Self;
     fn conflict() -> Self;
+    fn overloaded() -> Self;
+    fn forbidden() -> Self;
 }
 
-impl Lost for ClusterError {
+impl Faulty for ClusterError {
     fn lost() -> Self {
         Self::Unavailable("the request timed out".to_owned())
     }
@@ -125,9 +131,17 @@ impl Lost for ClusterError {
     fn conflict() -> Self {
         Self::Conflict("the object has been modified".to_owned())
     }
+
+    fn overloaded() -> Self {
+        Self::Unavailable("429: too many requests, retry after 1 s".to_owned())
+    }
+
+    fn forbidden() -> Self {
+        Self::Rejected { code: 403, message: "forbidden: the role of the operator lacks this permission".to_owned() }
+    }
 }
 
-impl Lost for SidecarError {
+impl Faulty for SidecarError {
     fn lost() -> Self {
         Self::Unreachable("deadline exceeded".to_owned())
     }
@@ -135,11 +149,19 @@ impl Lost for SidecarError {
     fn conflict() -> Self {
         Self::lost()
     }
+
+    fn overloaded() -> Self {
+        Self::Unexpected { code: 503, body: "no healthy upstream".to_owned() }
+    }
+
+    fn forbidden() -> Self {
+        Self::Unexpected { code: 403, body: "Forbidden".to_owned() }
+    }
 }
 
 impl Sim {
     /// Serves one request. The future never resolves when the process dies at this call.
-    async fn call<T, E: Lost>(
+    async fn call<T, E: Faulty>(
         &self,
         request: Request<'_>,
         serve: impl FnOnce(&mut State) -> Result<T, E> + Send,
@@ -152,8 +174,47 @@ impl Sim {
     }
 }
 
+/// What a fault does to a call: whether it is applied, whether its process hears of it, and with which error.
+enum Effect<E> {
+    /// Applied and answered.
+    None,
+    /// Not applied; the answer is this.
+    Refused(E),
+    /// Applied; the answer is this all the same.
+    Hidden(E),
+    /// The process dies; whether the call is applied before.
+    Death { applied: bool },
+}
+
+impl<E: Faulty> Effect<E> {
+    fn of(fault: Option<Fault>) -> Self {
+        match fault {
+            Some(Fault::Crash(Point::Before) | Fault::Late(_)) => Self::Death { applied: false },
+            Some(Fault::Crash(Point::After)) => Self::Death { applied: true },
+            Some(Fault::LostRequest) => Self::Refused(E::lost()),
+            Some(Fault::LostAnswer) => Self::Hidden(E::lost()),
+            Some(Fault::Conflict) => Self::Refused(E::conflict()),
+            Some(Fault::Overloaded) => Self::Refused(E::overloaded()),
+            Some(Fault::Forbidden) => Self::Refused(E::forbidden()),
+            Some(Fault::Stale(_) | Fault::Mishap(_)) | None => Self::None,
+        }
+    }
+}
+
+/// Whether a call can have a fault.
+fn can_have(request: &Request<'_>, fault: Fault) -> bool {
+    let from_watch = matches!(request, Request::Node(_));
+    match fault {
+        Fault::Crash(_) | Fault::LostRequest | Fault::LostAnswer | Fault::Mishap(_) => true,
+        Fault::Conflict => request.is_conditional(),
+        Fault::Overloaded | Fault::Forbidden => !from_watch,
+        Fault::Stale(_) => from_watch,
+        Fault::Late(_) => request.verb().is_write(),
+    }
+}
+
 /// `None` when the process dies at this call.
-fn answer<T, E: Lost>(
+fn answer<T, E: Faulty>(
     state: &mut State,
     request: Request<'_>,
     serve: impl FnOnce(&mut State) -> Result<T, E>,
@@ -161,22 +222,40 @@ fn answer<T, E: Lost>(
     if state.process.dead {
         return None;
     }
-    let (number, fault) = state.process.next_call();
-    let fault = fault.filter(|fault| *fault != Fault::Conflict || request.is_conditional());
-    let applied = match fault {
-        Some(Fault::Crash(Point::Before) | Fault::LostRequest | Fault::Conflict) => false,
-        Some(Fault::Crash(Point::After) | Fault::LostAnswer) | None => true,
-    };
+    let elapsed = state.now.seconds_since(clock::start());
+    let (number, fault) = state.process.next_call(elapsed);
+    let fault = fault.filter(|fault| can_have(&request, *fault));
+    match fault {
+        Some(Fault::Mishap(mishap)) => mishaps::befall(state, mishap),
+        Some(Fault::Stale(seconds)) => state.process.stale_seconds = seconds,
+        Some(Fault::Late(seconds)) => arrivals::send(state, &request, seconds),
+        Some(
+            Fault::Crash(_)
+            | Fault::LostRequest
+            | Fault::LostAnswer
+            | Fault::Conflict
+            | Fault::Overloaded
+            | Fault::Forbidden,
+        )
+        | None => {}
+    }
     let object = request.object();
     let version_before = version(state, object.as_ref());
-    let result = if applied {
+    let effect = Effect::of(fault);
+    let applied = matches!(effect, Effect::None | Effect::Hidden(_) | Effect::Death { applied: true });
+    let result = applied.then(|| {
         invariants::check(state, &request);
         serve(state)
-    } else if fault == Some(Fault::Conflict) {
-        Err(E::conflict())
-    } else {
-        Err(E::lost())
+    });
+    state.process.stale_seconds = 0;
+    let applied = matches!(result, Some(Ok(_)));
+    let served = result.as_ref().map(outcome);
+    let answer = match effect {
+        Effect::None => result,
+        Effect::Refused(error) | Effect::Hidden(error) => Some(Err(error)),
+        Effect::Death { .. } => None,
     };
+    let unserved = || answer.as_ref().map_or_else(|| "lost".to_owned(), outcome);
     let call = Call {
         number,
         epoch: state.process.epoch,
@@ -185,20 +264,19 @@ fn answer<T, E: Lost>(
         detail: request.detail(),
         version_before,
         version_after: version(state, object.as_ref()),
-        outcome: result.as_ref().map_or_else(E::to_string, |_| "ok".to_owned()),
-        applied: applied && result.is_ok(),
+        outcome: served.unwrap_or_else(unserved),
+        applied,
         fault,
     };
     state.record(Fact::Call(call));
     state.react();
-    match fault {
-        Some(Fault::Crash(_)) => {
-            state.process.dead = true;
-            None
-        }
-        Some(Fault::LostAnswer) => Some(Err(E::lost())),
-        Some(Fault::LostRequest | Fault::Conflict) | None => Some(result),
-    }
+    state.process.dead = answer.is_none();
+    answer
+}
+
+/// `ok`, or the error.
+fn outcome<T, E: Faulty>(result: &Result<T, E>) -> String {
+    result.as_ref().map_or_else(E::to_string, |_| "ok".to_owned())
 }
 
 fn version(state: &State, object: Option<&ObjectId>) -> String {
@@ -232,9 +310,11 @@ fn read_node(state: &mut State, key: &NodeKey) -> Result<Option<SeiNode>, Cluste
         return Ok(None);
     };
     // The process's own last write is always seen: the watch lags behind the writes of others only.
-    let Some(watched) = state.watched(&id) else { return Ok(None) };
+    let shown = state.shown().plus_seconds(-state.process.stale_seconds);
+    let Some(watched) = state.store.get_at(&id, shown) else { return Ok(None) };
     let number = text(watched, "/metadata/resourceVersion").parse::<u64>().unwrap_or_default();
-    let seen = if number < state.process.own_version(key) { live } else { watched };
+    let own = state.process.own_version(key);
+    let seen = if number < own { state.store.version(&id, own).unwrap_or(live) } else { watched };
     let node = decode(seen)?;
     state.process.saw_version(node.metadata.resource_version.as_deref().unwrap_or_default());
     Ok(Some(node))
@@ -255,13 +335,16 @@ fn patch_metadata(
 }
 
 fn write_status(state: &mut State, node: &SeiNode, status: &SeiNodeStatus) -> Result<SeiNode, ClusterError> {
-    let id = id_of(node);
+    let stored = patch_status(state, node, status)?;
+    wrote_node(state, &node_key(&id_of(node)), &stored);
+    decode(&stored)
+}
+
+pub(super) fn patch_status(state: &mut State, node: &SeiNode, status: &SeiNodeStatus) -> Result<Value, ClusterError> {
     let before = json!(node.status.clone().unwrap_or_default());
     let patch = merge_patch::between(&before, &json!(status));
     let version = node.metadata.resource_version.clone().unwrap_or_default();
-    let stored = state.store.patch_status(&id, &version, &patch)?;
-    wrote_node(state, &node_key(&id), &stored);
-    decode(&stored)
+    state.store.patch_status(&id_of(node), &version, &patch)
 }
 
 fn wrote_node(state: &mut State, key: &NodeKey, stored: &Value) {
@@ -269,6 +352,13 @@ fn wrote_node(state: &mut State, key: &NodeKey, stored: &Value) {
     state.process.saw_version(version);
     let number = version.parse().unwrap_or_default();
     state.process.wrote(key, number);
+}
+
+pub(super) fn delete(state: &mut State, id: &ObjectId, uid: &str, children: Propagation) -> Result<(), ClusterError> {
+    match children {
+        Propagation::Background => state.store.delete(id, Some(uid)),
+        Propagation::Foreground => state.store.delete_after_children(id, uid),
+    }
 }
 
 fn announce(state: &mut State, node: &SeiNode, event: &Event) {
@@ -322,19 +412,15 @@ impl Cluster for Sim {
     }
 
     async fn create(&self, id: &ObjectId, object: &Value) -> Result<Created, ClusterError> {
-        self.call(Request::Create(id), |state| state.store.create(id, object, &mut state.ids)).await
+        self.call(Request::Create(id, object), |state| state.store.create(id, object, &mut state.ids)).await
     }
 
     async fn apply(&self, id: &ObjectId, object: &Value) -> Result<Value, ClusterError> {
-        self.call(Request::Apply(id), |state| state.store.apply(id, object, &mut state.ids)).await
+        self.call(Request::Apply(id, object), |state| state.store.apply(id, object, &mut state.ids)).await
     }
 
     async fn delete(&self, id: &ObjectId, uid: &str, children: Propagation) -> Result<(), ClusterError> {
-        self.call(Request::Delete(id, uid), |state| match children {
-            Propagation::Background => state.store.delete(id, Some(uid)),
-            Propagation::Foreground => state.store.delete_after_children(id, uid),
-        })
-        .await
+        self.call(Request::Delete(id, uid, children), |state| delete(state, id, uid, children)).await
     }
 
     async fn patch_metadata(
@@ -344,7 +430,10 @@ impl Cluster for Sim {
         resource_version: &str,
         metadata: &Value,
     ) -> Result<Value, ClusterError> {
-        self.call(Request::PatchMetadata(id), |state| patch_metadata(state, id, uid, resource_version, metadata)).await
+        self.call(Request::PatchMetadata(id, uid, resource_version, metadata), |state| {
+            patch_metadata(state, id, uid, resource_version, metadata)
+        })
+        .await
     }
 
     async fn write_status(&self, node: &SeiNode, status: &SeiNodeStatus) -> Result<SeiNode, ClusterError> {
@@ -384,7 +473,7 @@ impl Sidecar for Sim {
 
 impl Clock for Sim {
     fn now(&self) -> Time {
-        self.with(|state| state.now)
+        self.with(|state| state.now.plus_seconds(state.skew_seconds))
     }
 
     fn fresh_plan_id(&self) -> String {

@@ -48,12 +48,16 @@ pub(super) enum Due {
         /// Run of the task.
         run: u32,
     },
+    /// The kubelet of a lost machine is back.
+    KubeletBack,
+    /// A write of a process that died reaches the API server.
+    Arrival,
     /// A scheduled action of the user, by number.
     User(u64),
 }
 
 /// Due things by time, first come first served within a second.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Queue {
     items: BTreeMap<(Time, u64), Due>,
     pushed: u64,
@@ -87,7 +91,7 @@ impl Queue {
 }
 
 /// Counted ids in the shape of UUIDs: reproducible, and readable in a trace.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Ids {
     seed: u32,
     uids: u64,

@@ -46,6 +46,12 @@ pub trait Operator {
     ) -> impl Future<Output = Result<LookAgain, ClusterError>>;
 }
 
+/// An operator whose process can be copied, with everything it has in memory.
+pub trait Fork: Operator + Clone {
+    /// The same process in a copy of the world.
+    fn fork(&self, process: &Self::Process, sim: &Sim) -> Self::Process;
+}
+
 /// The operator of this crate: the only place where its world is made from a simulated one.
 #[derive(Clone, Debug)]
 pub struct SeiOperator {
@@ -69,6 +75,12 @@ impl Operator for SeiOperator {
 
     async fn reconcile(&self, process: &Self::Process, key: &NodeKey) -> Result<LookAgain, ClusterError> {
         reconcile_node(process, key).await
+    }
+}
+
+impl Fork for SeiOperator {
+    fn fork(&self, process: &Self::Process, sim: &Sim) -> Self::Process {
+        World { memory: process.memory.clone(), ..self.boot(sim) }
     }
 }
 
@@ -142,12 +154,39 @@ pub enum Rest {
     World,
 }
 
+/// What a turn of the world was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Turn {
+    /// Something happened, or time passed until something is due.
+    Went,
+    /// Nobody has anything to do but to look again later.
+    Idle,
+}
+
 /// What a step of the driver did.
 enum Step {
     /// Something happened.
     Done,
     /// Nothing is due before this time; `None` when nothing ever is.
     Quiet(Option<Time>),
+}
+
+impl<O: Fork> Driver<O> {
+    /// A copy of the world and of the operator in it: what happens in one does not happen in the other.
+    #[must_use]
+    pub fn fork(&self) -> Self {
+        let sim = self.sim.fork();
+        Self {
+            process: self.process.as_ref().map(|process| self.operator.fork(process, &sim)),
+            operator: self.operator.clone(),
+            sim,
+            restart_at: self.restart_at,
+            looks: self.looks.clone(),
+            failures: self.failures.clone(),
+            burst: self.burst.clone(),
+            steps: self.steps,
+        }
+    }
 }
 
 impl<O: Operator> Driver<O> {
@@ -225,6 +264,22 @@ impl<O: Operator> Driver<O> {
                     return Ok(false);
                 }
             }
+        }
+    }
+
+    /// One thing, or the time until the next one: what [`Driver::run_until_idle`] does until it is idle.
+    ///
+    /// # Errors
+    /// When an invariant is broken, or something never comes to rest.
+    pub fn turn(&mut self) -> Result<Turn, NotConverged> {
+        match self.step()? {
+            Step::Done => Ok(Turn::Went),
+            Step::Quiet(_) if self.rest() == Rest::World => Ok(Turn::Idle),
+            Step::Quiet(Some(next)) => {
+                self.advance(next);
+                Ok(Turn::Went)
+            }
+            Step::Quiet(None) => Err(self.stop("nothing will ever happen again".to_owned())),
         }
     }
 
@@ -401,7 +456,8 @@ impl<O: Operator> Driver<O> {
             Ok(answer) => {
                 self.failures.remove(key);
                 if let Some(at) = answer.at {
-                    self.look_by(key.clone(), at);
+                    let ahead = self.sim.with(|state| state.skew_seconds);
+                    self.look_by(key.clone(), at.plus_seconds(-ahead));
                 }
             }
             Err(_) => {

@@ -51,10 +51,10 @@ pub(super) fn check(state: &mut State, request: &Request<'_>) {
         | Request::Task(..)
         | Request::Health(_)
         | Request::Announce(..) => Vec::new(),
-        Request::Create(id) => vec![plan_first(state, &key, &show(id))],
-        Request::Apply(id) => vec![plan_first(state, &key, &show(id)), own_child(state, &key, id)],
-        Request::Delete(id, uid) => check_delete(state, &key, id, uid),
-        Request::PatchMetadata(id) => check_metadata(state, &key, id),
+        Request::Create(id, _) => vec![plan_first(state, &key, &show(id))],
+        Request::Apply(id, _) => vec![plan_first(state, &key, &show(id)), own_child(state, &key, id)],
+        Request::Delete(id, uid, _) => check_delete(state, &key, id, uid),
+        Request::PatchMetadata(id, ..) => check_metadata(state, &key, id),
         Request::WriteStatus(node, status) => check_status(state, &key, node, status),
         Request::Submit(_, task) => vec![plan_first(state, &key, task.kind), planned_task(state, &key, task)],
     };

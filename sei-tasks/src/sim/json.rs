@@ -87,17 +87,36 @@ pub(super) fn drop_nulls(value: &mut Value) {
 
 /// The value as text with sorted members: equal values have equal text.
 pub(super) fn canonical(value: &Value) -> String {
+    let mut text = String::new();
+    write_canonical(value, &mut text);
+    text
+}
+
+fn write_canonical(value: &Value, text: &mut String) {
     match value {
         Value::Object(map) => {
-            let sorted: std::collections::BTreeMap<&String, &Value> = map.iter().collect();
-            let members = sorted.into_iter().map(|(key, member)| format!("{key:?}:{}", canonical(member)));
-            format!("{{{}}}", members.collect::<Vec<_>>().join(","))
+            let mut members: Vec<(&String, &Value)> = map.iter().collect();
+            members.sort_unstable_by_key(|(key, _)| *key);
+            for (key, member) in members {
+                text.push_str(key);
+                text.push(':');
+                write_canonical(member, text);
+                text.push(',');
+            }
+            text.push('}');
         }
         Value::Array(items) => {
-            let items: Vec<String> = items.iter().map(canonical).collect();
-            format!("[{}]", items.join(","))
+            text.push('[');
+            for item in items {
+                write_canonical(item, text);
+                text.push(',');
+            }
         }
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => value.to_string(),
+        Value::String(string) => {
+            text.push('"');
+            text.push_str(string);
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) => text.push_str(&value.to_string()),
     }
 }
 

@@ -18,17 +18,21 @@
 //! ```
 
 mod api;
+mod arrivals;
 mod clock;
 mod consensus_keys;
 mod controllers;
-mod crash;
 mod drive;
+mod faults;
 mod fingerprint;
 mod handlers;
 mod invariants;
 mod json;
+mod mishaps;
 mod network;
 mod options;
+mod process;
+mod random;
 mod sidecar;
 mod state;
 mod store;
@@ -45,11 +49,12 @@ use serde_json::Value;
 
 use crate::world::{Clock, Kind, ObjectId};
 
-pub use crash::{CrashAt, Fault, Point};
-pub use drive::{Driver, NotConverged, Operator, Reconcile, Rest, SeiOperator};
+pub use drive::{Driver, Fork, NotConverged, Operator, Reconcile, Rest, SeiOperator, Turn};
+pub use faults::{CrashAt, Fault, Mishap, Point, Weather};
 pub use handlers::SeidConfig;
 pub use invariants::Violation;
 pub use options::{Delays, Durations, Options};
+pub use random::Random;
 pub use trace::{Call, Counters, Entry, Fact, Moment, SeidStart, Verb, What};
 
 use state::State;
@@ -108,10 +113,10 @@ impl Sim {
         self.with(|state| state.violations.clone())
     }
 
-    /// Seconds since the world began.
+    /// Seconds since the world began, whatever the operator's clock says.
     #[must_use]
     pub fn elapsed_seconds(&self) -> i64 {
-        self.now().seconds_since(clock::start())
+        self.with(|state| state.now.seconds_since(clock::start()))
     }
 
     /// When the world began.
@@ -179,6 +184,11 @@ impl Sim {
     #[must_use]
     pub fn fingerprint(&self) -> Value {
         self.with(|state| fingerprint::of(state))
+    }
+
+    /// A copy of the world.
+    fn fork(&self) -> Self {
+        Self { state: Arc::new(Mutex::new(self.with(|state| state.clone()))) }
     }
 
     /// The only place where the world is locked. A panic elsewhere does not hide the world from tests.

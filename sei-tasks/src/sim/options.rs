@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::crash::{CrashAt, Fault};
+use super::faults::{CrashAt, Fault, Weather};
 
 /// Choices for a world. The default has no faults, and sidecars that finish every task at once.
 #[derive(Clone, Debug)]
@@ -17,6 +17,8 @@ pub struct Options {
     pub watch_lag_seconds: i64,
     /// Faults at numbered calls.
     pub faults: BTreeMap<u64, Fault>,
+    /// Faults drawn from a seed.
+    pub weather: Option<Weather>,
     /// Images that cannot be pulled.
     pub broken_images: BTreeSet<String>,
     /// How many reconciles one node may have within one second of virtual time before it is called a hot loop.
@@ -33,6 +35,7 @@ impl Default for Options {
             durations: Durations::fast(),
             watch_lag_seconds: 0,
             faults: BTreeMap::new(),
+            weather: None,
             broken_images: BTreeSet::new(),
             reconciles_per_second_max: 50,
             steps_max: 1_000_000,
@@ -52,6 +55,13 @@ impl Options {
     #[must_use]
     pub fn fault(mut self, call: u64, fault: Fault) -> Self {
         self.faults.insert(call, fault);
+        self
+    }
+
+    /// These options with faults drawn from this seed at the operator's calls, during the first `seconds` virtual seconds.
+    #[must_use]
+    pub fn faulty(mut self, seed: u64, seconds: i64) -> Self {
+        self.weather = Some(Weather::of(seed, seconds));
         self
     }
 

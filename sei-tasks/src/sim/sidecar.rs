@@ -42,7 +42,7 @@ const UNMARKED: [&str; 10] = [
 ];
 
 /// What is on the data volumes, and what will go wrong.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Sidecars {
     /// Disks by uid of the claim.
     pub(super) disks: BTreeMap<String, Disk>,

@@ -11,19 +11,21 @@ use serde_json::Value;
 
 use crate::world::{Kind, ObjectId};
 
+use super::arrivals::{self, Arrival};
 use super::clock::{self, Due, Ids, Queue};
 use super::consensus_keys::ConsensusKeys;
 use super::controllers::{gc, job, kubelet, statefulset, volumes};
-use super::crash::Process;
 use super::invariants::Violation;
 use super::json::{list, number, text};
 use super::options::Options;
+use super::process::Process;
 use super::sidecar::{self, Sidecars};
 use super::store::{Change, Store, controller_uid, is_leaving};
 use super::trace::{Fact, Trace, What};
 use super::user::Scheduled;
 
 /// Everything there is.
+#[derive(Clone)]
 pub(super) struct State {
     pub(super) options: Options,
     pub(super) now: Time,
@@ -37,6 +39,11 @@ pub(super) struct State {
     pub(super) trace: Trace,
     pub(super) violations: Vec<Violation>,
     pub(super) scheduled: BTreeMap<u64, Scheduled>,
+    pub(super) arrivals: Vec<Arrival>,
+    /// How much the operator's clock is ahead, in seconds.
+    pub(super) skew_seconds: i64,
+    /// While the watches show nothing new: since when, and until when.
+    pub(super) stall: Option<(Time, Time)>,
     pub(super) last_scheduled: u64,
     /// Nodes that the watches report, and when.
     pub(super) wakes: BTreeSet<(Time, NodeKey)>,
@@ -54,10 +61,13 @@ impl State {
             kubelet: kubelet::Kubelet::default(),
             sidecars: Sidecars::default(),
             keys: ConsensusKeys::default(),
-            process: Process::new(options.faults.clone()),
+            process: Process::new(&options),
             trace: Trace::default(),
             violations: Vec::new(),
             scheduled: BTreeMap::new(),
+            arrivals: Vec::new(),
+            skew_seconds: 0,
+            stall: None,
             last_scheduled: 0,
             wakes: BTreeSet::new(),
             options,
@@ -82,9 +92,18 @@ impl State {
 
     /// What the operator's watches show of an object.
     pub(super) fn watched(&self, id: &ObjectId) -> Option<&Arc<Value>> {
-        match self.options.watch_lag_seconds {
-            0 => self.store.get(id),
-            lag => self.store.get_at(id, self.now.plus_seconds(-lag)),
+        match self.shown() {
+            shown if shown == self.now => self.store.get(id),
+            shown => self.store.get_at(id, shown),
+        }
+    }
+
+    /// The time as of which the operator's watches show the world.
+    pub(super) fn shown(&self) -> Time {
+        let lagging = self.now.plus_seconds(-self.options.watch_lag_seconds);
+        match self.stall {
+            Some((since, until)) if self.now < until => lagging.min(since),
+            Some(_) | None => lagging,
         }
     }
 
@@ -116,6 +135,8 @@ impl State {
             Due::Claim(id) => volumes::sync(self, &id),
             Due::Garbage => gc::sync(self),
             Due::Task { pod, process, task, run } => sidecar::finish(self, &pod, process, &task, run),
+            Due::KubeletBack => kubelet::pause(self, false),
+            Due::Arrival => arrivals::arrive(self),
             Due::User(number) => return Some(number),
         }
         self.react();
@@ -141,7 +162,8 @@ impl State {
     /// Marks the node whose operator should look again because of this change.
     fn wake(&mut self, change: &Change) {
         if let Some(key) = woken(change) {
-            let at = self.now.plus_seconds(self.options.watch_lag_seconds);
+            let lagging = self.now.plus_seconds(self.options.watch_lag_seconds);
+            let at = self.stall.map_or(lagging, |(_, until)| lagging.max(until));
             self.wakes.insert((at, key));
         }
     }

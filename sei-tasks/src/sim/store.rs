@@ -43,7 +43,7 @@ struct Version {
 }
 
 /// All objects.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Store {
     objects: BTreeMap<ObjectId, Arc<Value>>,
     /// What our field manager last applied.
@@ -82,6 +82,13 @@ impl Store {
         let versions = self.history.get(id)?;
         let seen = versions.iter().rev().find(|version| version.at <= at)?;
         seen.value.as_ref()
+    }
+
+    /// The object as it was in this resourceVersion.
+    pub(super) fn version(&self, id: &ObjectId, number: u64) -> Option<&Arc<Value>> {
+        let version = number.to_string();
+        let values = self.history.get(id)?.iter().rev().filter_map(|version| version.value.as_ref());
+        values.into_iter().find(|value| text(value, "/metadata/resourceVersion") == version)
     }
 
     /// Every object of a kind, in order of namespace and name.

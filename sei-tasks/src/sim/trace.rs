@@ -6,7 +6,7 @@ use std::fmt;
 use sei_planner::api::{NodePhase, PlanKindName, PlanPhase, SeiNodeStatus, TaskStatus, Time};
 use sei_planner::names::NodeKey;
 
-use super::crash::Fault;
+use super::faults::Fault;
 
 /// One thing that happened.
 #[derive(Clone, Debug, PartialEq)]
@@ -311,7 +311,7 @@ impl Counters {
 }
 
 /// The record.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Trace {
     pub(super) entries: Vec<Entry>,
     pub(super) timeline: Vec<Moment>,

@@ -1,5 +1,7 @@
 //! Everybody else in the world: users who apply, edit and delete, and accidents that happen to pods and sidecars.
 
+use std::sync::Arc;
+
 use sei_planner::api::SeiNodeSpec;
 use sei_planner::names::NodeKey;
 use serde_json::{Value, json};
@@ -8,7 +10,7 @@ use crate::world::{ClusterError, Kind, ObjectId};
 
 use super::clock::{self, Due};
 use super::controllers::kubelet::{self, SEID, SIDECAR};
-use super::crash::Fault;
+use super::faults::Fault;
 use super::json::{self, text};
 use super::state::{State, node_id, node_label};
 use super::store::show;
@@ -16,9 +18,10 @@ use super::trace::{Fact, What};
 use super::{SeidConfig, Sim};
 
 /// An action that waits for its time.
+#[derive(Clone)]
 pub(super) struct Scheduled {
-    pub(super) label: String,
-    pub(super) action: Box<dyn FnOnce(&Sim) + Send>,
+    label: String,
+    action: Arc<dyn Fn(&Sim) + Send + Sync>,
 }
 
 impl Sim {
@@ -85,8 +88,8 @@ impl Sim {
     }
 
     /// Does something `at_seconds` after the beginning of the world, or at once when that is past.
-    pub fn schedule(&self, at_seconds: i64, label: impl Into<String>, action: impl FnOnce(&Self) + Send + 'static) {
-        let scheduled = Scheduled { label: label.into(), action: Box::new(action) };
+    pub fn schedule(&self, at_seconds: i64, label: impl Into<String>, action: impl Fn(&Self) + Send + Sync + 'static) {
+        let scheduled = Scheduled { label: label.into(), action: Arc::new(action) };
         self.with(|state| {
             state.last_scheduled += 1;
             let number = state.last_scheduled;
@@ -171,6 +174,8 @@ impl Sim {
             state.sidecars.failures.clear();
             state.sidecars.silent_until.clear();
             state.options.broken_images.clear();
+            state.skew_seconds = 0;
+            state.stall = None;
             kubelet::pause(state, false);
         });
     }
@@ -207,12 +212,12 @@ impl Sim {
     }
 }
 
-fn pod_id(key: &NodeKey) -> ObjectId {
+pub(super) fn pod_id(key: &NodeKey) -> ObjectId {
     ObjectId::new(Kind::Pod, key.namespace.clone(), key.pod())
 }
 
 /// The node's pod: that of its bootstrap Job while it is there.
-fn pod_of(state: &State, key: &NodeKey) -> ObjectId {
+pub(super) fn pod_of(state: &State, key: &NodeKey) -> ObjectId {
     let mut pods = state.store.list(Kind::Pod).filter(|(id, _)| id.namespace == key.namespace);
     let bootstrap =
         pods.find(|(_, pod)| node_label(pod) == Some(&key.name) && text(pod, "/spec/restartPolicy") == "Never");

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::random::Random;
+use sei_tasks::sim::Random;
 
 /// One object, or one object and what it is changed to. Without metadata, and without `spec` where that was removed.
 pub(crate) struct Case {
@@ -12,7 +12,7 @@ pub(crate) struct Case {
 
 /// The case of a number: creates are even, updates are odd.
 pub(crate) fn case(number: u64) -> Case {
-    let mut random = Random(number);
+    let mut random = Random::of(number);
     let mut object = json!({ "spec": spec(&mut random) });
     let old = (number % 2 == 1).then(|| object.clone());
     let edits = if old.is_some() { 1 + random.below(2) } else { random.below(3) };

@@ -5,7 +5,6 @@ use std::io;
 
 use sei_planner::names::NodeKey;
 use sei_tasks::sim::{Driver, NotConverged, Rest, SeiOperator, Sim, Violation};
-use sei_tasks::world::Clock;
 
 use super::Until;
 use super::acts::Act;
@@ -89,8 +88,8 @@ impl Course<'_> {
     /// Lets the world go on up to a second, or until `enough` says so, and tells what happens.
     fn go(&mut self, to_seconds: i64, mut enough: impl FnMut(&Sim, Rest) -> bool) -> io::Result<Stop> {
         let sim = self.driver.sim().clone();
-        let limit = sim.began_at().plus_seconds(to_seconds).max(sim.now());
         let mut seen = sim.elapsed_seconds();
+        let limit = sim.began_at().plus_seconds(to_seconds.max(seen));
         let (speed, pacer, audience) = (self.speed, &mut *self.pacer, &mut *self.audience);
         let mut told = Ok(());
         let mut look = |sim: &Sim| -> io::Result<()> {

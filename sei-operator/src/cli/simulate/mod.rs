@@ -79,6 +79,12 @@ pub(super) struct Args {
     #[arg(long, value_name = "N", default_value_t = 0)]
     seed: u32,
 
+    /// Let requests get lost and the operator crash, as drawn from this seed, during the first two virtual hours
+    ///
+    /// The same seed draws the same faults. A node must come up all the same.
+    #[arg(long, value_name = "SEED")]
+    faults: Option<u64>,
+
     /// How to tell what happens
     #[arg(short = 'o', long, value_enum, default_value_t = Format::Table)]
     output: Format,
@@ -87,6 +93,9 @@ pub(super) struct Args {
     #[arg(long, exclusive = true)]
     schema: bool,
 }
+
+/// How long `--faults` draws faults, in virtual seconds.
+const FAULTS_SECONDS: i64 = 2 * 3600;
 
 /// When a simulation ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -130,6 +139,7 @@ Examples:
   sei-operator simulate -f node.yaml --limit 2h               Must be up within two hours
   sei-operator simulate -f node.yaml -o json | jq -c 'select(.kind == \"phase\")'
   sei-operator simulate -f node.yaml --seed 7                 Other ids, the same life
+  sei-operator simulate -f node.yaml --faults 7               Lost requests and crashes
   sei-operator simulate --schema > simulate.schema.json
 
 Exit codes:
@@ -151,8 +161,7 @@ pub(super) fn run(args: &Args) -> io::Result<Exit> {
         return Ok(Exit::Done);
     }
     let Some(platform) = platform::load(args.given.platform.as_deref()) else { return Ok(Exit::Error) };
-    let options = Options { seed: args.seed, ..Options::default() }.realistic();
-    let stage = Stage::set(&args.given, &args.secrets, options, &platform);
+    let stage = Stage::set(&args.given, &args.secrets, options(args), &platform);
     let Some(acts) = acts::read(&args.edits, &args.deletes, &stage.nodes).filter(|acts| in_time(acts, args.limit))
     else {
         return Ok(Exit::Error);
@@ -162,6 +171,15 @@ pub(super) fn run(args: &Args) -> io::Result<Exit> {
     }
     let converged = live(args, platform, &stage, &acts)?;
     Ok(if stage.complete && converged { Exit::Done } else { Exit::Error })
+}
+
+/// What is chosen for the world.
+fn options(args: &Args) -> Options {
+    let calm = Options { seed: args.seed, ..Options::default() }.realistic();
+    match args.faults {
+        Some(seed) => calm.faulty(seed, FAULTS_SECONDS),
+        None => calm,
+    }
 }
 
 /// Whether every act comes before the limit; says which does not.
@@ -210,6 +228,7 @@ fn choices(args: &Args, acts: &[Act]) -> Choices {
         until: args.until.as_str(),
         limit_seconds: args.limit,
         seed: args.seed,
+        faults: args.faults,
         edits: arguments(true),
         deletes: arguments(false),
     }

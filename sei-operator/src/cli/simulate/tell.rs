@@ -110,8 +110,9 @@ impl Audience for Teller {
     fn end(&mut self, sim: &Sim, end: &End) -> io::Result<()> {
         self.clear()?;
         let nodes: String = end.nodes.iter().map(|node| self.verdict(node)).collect();
+        let faults = end.options.faults.map(|seed| format!(", faults {seed}")).unwrap_or_default();
         output::data(&format!(
-            "{nodes}{} of virtual time, {} writes to the API server, {} calls to sidecars, seed {}\n",
+            "{nodes}{} of virtual time, {} writes to the API server, {} calls to sidecars, seed {}{faults}\n",
             clock(sim.elapsed_seconds()),
             end.counters.writes,
             end.counters.sidecar_calls,

@@ -126,6 +126,8 @@ pub(in crate::cli) struct Choices {
     pub(in crate::cli) limit_seconds: i64,
     /// `--seed`.
     pub(in crate::cli) seed: u32,
+    /// `--faults`; null without.
+    pub(in crate::cli) faults: Option<u64>,
     /// `--edit`, in the order of time.
     pub(in crate::cli) edits: Vec<String>,
     /// `--delete`, in the order of time.

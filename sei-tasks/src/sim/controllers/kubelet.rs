@@ -47,7 +47,7 @@ pub(in crate::sim) enum PodStep {
 }
 
 /// What the kubelet knows.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(in crate::sim) struct Kubelet {
     /// Pods by uid.
     pub(in crate::sim) pods: BTreeMap<String, PodRun>,
@@ -58,7 +58,7 @@ pub(in crate::sim) struct Kubelet {
 }
 
 /// A pod on the machine.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(in crate::sim) struct PodRun {
     /// Which pod.
     pub(in crate::sim) id: ObjectId,

@@ -1,42 +1,14 @@
-//! Faults at numbered calls: crashes of the operator's process and requests that get lost. Nothing here is random.
+//! The operator's process: its calls, what goes wrong at them, and what it knows of its own writes.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use sei_planner::names::NodeKey;
 
-/// A crash of the operator's process at one call to the API server or to a sidecar.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct CrashAt {
-    /// Number of the call, counted from 1 over the whole life of the world.
-    pub call: u64,
-    /// Before or after the call takes effect.
-    pub point: Point,
-}
-
-/// On which side of a call the process dies.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Point {
-    /// The call is not applied.
-    Before,
-    /// The call is applied and nobody hears the answer.
-    After,
-}
-
-/// What goes wrong at one call.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Fault {
-    /// The process dies.
-    Crash(Point),
-    /// The request is lost: not applied, answered with `Unavailable` or `Unreachable`.
-    LostRequest,
-    /// The answer is lost: applied, answered with `Unavailable` or `Unreachable`.
-    LostAnswer,
-    /// A write with a precondition is refused with a conflict; other calls go through.
-    Conflict,
-}
+use super::faults::{Fault, Weather};
+use super::options::Options;
 
 /// One run of the operator's process, and the call counter.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Process {
     /// Number of the process, counted from 0.
     pub(super) epoch: u64,
@@ -46,13 +18,16 @@ pub(super) struct Process {
     pub(super) dead: bool,
     /// The reconcile under way.
     pub(super) look: Option<Look>,
+    /// How much older than usual the answer of the watch to the call under way is, in seconds.
+    pub(super) stale_seconds: i64,
     /// resourceVersion of this process's last write to each node.
     written: BTreeMap<NodeKey, u64>,
     faults: BTreeMap<u64, Fault>,
+    weather: Option<Weather>,
 }
 
 /// What a reconcile did so far that the invariants ask about.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Look {
     /// The node that is reconciled.
     pub(super) key: NodeKey,
@@ -64,14 +39,16 @@ pub(super) struct Look {
 
 impl Process {
     /// The first process, with faults to come.
-    pub(super) fn new(faults: BTreeMap<u64, Fault>) -> Self {
-        Self { faults, ..Self::default() }
+    pub(super) fn new(options: &Options) -> Self {
+        Self { faults: options.faults.clone(), weather: options.weather.clone(), ..Self::default() }
     }
 
-    /// Counts a call; its number and what goes wrong at it.
-    pub(super) fn next_call(&mut self) -> (u64, Option<Fault>) {
+    /// Counts a call; its number and what goes wrong at it, so many seconds after the world began.
+    pub(super) fn next_call(&mut self, elapsed_seconds: i64) -> (u64, Option<Fault>) {
         self.calls += 1;
-        (self.calls, self.faults.remove(&self.calls))
+        let planned = self.faults.remove(&self.calls);
+        let drawn = || self.weather.as_mut().and_then(|weather| weather.fault(elapsed_seconds));
+        (self.calls, planned.or_else(drawn))
     }
 
     /// Adds a fault.
@@ -82,6 +59,7 @@ impl Process {
     /// Takes back all faults to come.
     pub(super) fn forget_faults(&mut self) {
         self.faults.clear();
+        self.weather = None;
     }
 
     /// A fresh process.
@@ -118,7 +96,7 @@ impl Process {
 #[cfg(test)]
 mod tests {
     use crate::sim::testing::{id, service, world};
-    use crate::sim::{Options, Reconcile, Sim, Verb};
+    use crate::sim::{CrashAt, Options, Point, Reconcile, Sim, Verb};
     use crate::world::{Cluster, Kind};
 
     use super::*;

@@ -1,9 +1,18 @@
 //! Numbers that look random and are the same for the same seed: splitmix64.
-#![allow(clippy::unwrap_used, dead_code, missing_docs, unreachable_pub, reason = "each test takes what it needs")]
 
-pub struct Random(pub u64);
+/// A source of numbers. Two with the same seed give the same numbers.
+#[derive(Clone, Debug)]
+pub struct Random(u64);
 
 impl Random {
+    /// The numbers of this seed.
+    #[must_use]
+    pub fn of(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    /// The next number.
+    #[allow(clippy::should_implement_trait, reason = "it never ends, and nobody iterates over it")]
     pub fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
@@ -12,19 +21,19 @@ impl Random {
         z ^ (z >> 31)
     }
 
-    /// A number below `end`.
+    /// A number below `end`, which is at least 1.
     pub fn below(&mut self, end: u64) -> u64 {
-        self.next() % end
+        self.next() % end.max(1)
     }
 
-    /// A position in a list of this length.
+    /// A position in a list of this length; 0 when it is empty.
     pub fn index(&mut self, length: usize) -> usize {
-        usize::try_from(self.below(length as u64)).unwrap()
+        usize::try_from(self.below(length as u64)).unwrap_or_default()
     }
 
     /// So many seconds, fewer than `end`.
     pub fn seconds(&mut self, end: u64) -> i64 {
-        i64::try_from(self.below(end)).unwrap()
+        i64::try_from(self.below(end)).unwrap_or_default()
     }
 
     /// True once in so many times.
@@ -32,7 +41,7 @@ impl Random {
         self.below(times) == 0
     }
 
-    /// One of these.
+    /// One of these, of which there is at least one.
     pub fn pick<'a, T>(&mut self, from: &'a [T]) -> &'a T {
         &from[self.index(from.len())]
     }

@@ -1,0 +1,69 @@
+//! What happens to a node right before a call of the operator.
+
+use serde_json::json;
+
+use crate::world::{Kind, ObjectId};
+
+use super::clock::Due;
+use super::controllers::kubelet::{self, SIDECAR};
+use super::faults::Mishap;
+use super::json;
+use super::state::{State, node_id};
+use super::trace::{Fact, What};
+use super::user::pod_of;
+
+/// Lets something happen to the node that is reconciled.
+pub(super) fn befall(state: &mut State, mishap: Mishap) {
+    let Some(key) = state.process.look.as_ref().map(|look| look.key.clone()) else { return };
+    let what = format!("{mishap:?} before the next call");
+    state.record(Fact::User(what.clone()));
+    state.tell(Some(key.clone()), What::User { what });
+    let pod = pod_of(state, &key);
+    let child = |kind| ObjectId::new(kind, key.namespace.clone(), key.name.clone());
+    match mishap {
+        Mishap::SidecarRestarts => kubelet::restart_container(state, &pod, SIDECAR),
+        Mishap::SidecarForgets => forget_tasks(state, &pod),
+        Mishap::SidecarIsSilent(seconds) => {
+            let until = state.now.plus_seconds(seconds);
+            state.sidecars.silent_until.insert(key.clone(), until);
+        }
+        Mishap::PodEvicted => kubelet::evict(state, &pod),
+        Mishap::PodDeleted => delete(state, &pod),
+        Mishap::MachineLost(seconds) => {
+            kubelet::pause(state, true);
+            delete(state, &pod);
+            state.queue.push(state.now.plus_seconds(seconds), Due::KubeletBack);
+        }
+        Mishap::StatefulSetDeleted => delete(state, &child(Kind::StatefulSet)),
+        Mishap::ServiceDeleted => delete(state, &child(Kind::Service)),
+        Mishap::ClockJumps(seconds) => state.skew_seconds += seconds,
+        Mishap::WatchStalls(seconds) => state.stall = Some((state.shown(), state.now.plus_seconds(seconds))),
+        Mishap::EditedAndReverted => {
+            let image = state.store.get(&node_id(&key)).map(|node| node["spec"]["image"].clone());
+            for image in [Some(json!("registry.example/seid:mistaken")), image].into_iter().flatten() {
+                state.store.update(&node_id(&key), |node| node["spec"]["image"] = image);
+            }
+        }
+        Mishap::Labelled => {
+            for id in [node_id(&key), child(Kind::StatefulSet)] {
+                let path = ["metadata", "labels", "gitops.example/instance"];
+                state.store.update(&id, |object| json::set(object, &path, json!("nodes")));
+            }
+        }
+    }
+    state.react();
+}
+
+fn delete(state: &mut State, id: &ObjectId) {
+    // Without a precondition on the uid a delete cannot be refused.
+    let _ = state.store.delete(id, None);
+}
+
+/// The database of a sidecar is lost, while its process runs: nothing goes on that was under way.
+fn forget_tasks(state: &mut State, pod: &ObjectId) {
+    let uid = state.store.get(pod).map(|pod| json::text(pod, "/metadata/uid").to_owned()).unwrap_or_default();
+    let disk = state.kubelet.pods.get(&uid).and_then(|run| run.disk.clone());
+    if let Some(disk) = disk.and_then(|disk| state.sidecars.disks.get_mut(&disk)) {
+        disk.rows.clear();
+    }
+}
