@@ -107,6 +107,15 @@ impl Sim {
         self.with(|state| state.process.calls)
     }
 
+    /// What went wrong at a call on purpose; absent when nothing did.
+    #[must_use]
+    pub fn fault_at(&self, call: u64) -> Option<Fault> {
+        self.with(|state| {
+            let calls = state.trace.entries.iter().rev().filter_map(|entry| entry.fact.call());
+            calls.take_while(|made| made.number >= call).find(|made| made.number == call)?.fault
+        })
+    }
+
     /// Invariants that were broken, in order.
     #[must_use]
     pub fn violations(&self) -> Vec<Violation> {

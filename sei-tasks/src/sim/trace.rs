@@ -49,6 +49,23 @@ pub enum Fact {
     User(String),
 }
 
+impl Fact {
+    /// The call, if it is one.
+    #[must_use]
+    pub fn call(&self) -> Option<&Call> {
+        match self {
+            Self::Call(call) => Some(call),
+            Self::Container { .. }
+            | Self::Seid(_)
+            | Self::ReconcileBegin(_)
+            | Self::ReconcileEnd(..)
+            | Self::Crashed
+            | Self::Restarted
+            | Self::User(_) => None,
+        }
+    }
+}
+
 /// One call of the operator.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Call {

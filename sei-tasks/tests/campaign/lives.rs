@@ -4,14 +4,10 @@
 //! `CAMPAIGN_SEEDS=17` runs one seed, `CAMPAIGN_SEEDS=1..5000` a range; without it a first few hundred seeds run, and
 //! always those that ever failed.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
-
-mod living;
-
 use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Instant;
 
-use living::secrets::{NAMES, certificate, founder, keyring, passphrase, validator_with_keyring};
 use sei_planner::api::{ConditionStatus, NodePhase, PlanPhase, SeiNode, conditions};
 use sei_planner::names::NodeKey;
 use sei_planner::platform::Platform;
@@ -19,14 +15,19 @@ use sei_tasks::sim::{Driver, Durations, Fault, Options, Point, Random, SeiOperat
 use sei_tasks::world::{Kind, ObjectId};
 use serde_json::{Value, json};
 
+use crate::living::secrets::{
+    NAMES, certificate, consensus_keys, founder, keyring, passphrase, secret, validator_with_keyring,
+    validator_with_keys,
+};
+use crate::report::{Tally, layer};
+use crate::size::Size;
+
 /// Seeds that ever failed.
-const REGRESSIONS: [u64; 10] = [30, 138, 255, 382, 1049, 1054, 1094, 1663, 2520, 3061];
-/// Seeds that run when nobody asks for others.
-const DEFAULT_RUNS: u64 = 250;
+const REGRESSIONS: [u64; 12] = [30, 138, 255, 382, 1049, 1054, 1094, 1466, 1663, 1721, 2520, 3061];
 /// From this seed on lives of all kinds of nodes; before it lives of full nodes.
 const OTHER_KINDS: u64 = 1_000_000;
-/// Seeds of those that run when nobody asks for others.
-const OTHER_RUNS: u64 = 200;
+/// From this seed on lives of all kinds of nodes with every fault there is, and users and programs that do anything.
+const WILD: u64 = 2_000_000;
 /// Virtual seconds in which a node converges once nothing goes wrong any more.
 const CALM_SECONDS: i64 = 4 * 3600;
 /// Virtual seconds in which a deleted node is gone.
@@ -35,8 +36,8 @@ const GONE_SECONDS: i64 = 3600;
 const REST_SECONDS: i64 = 700;
 /// Lines of the timeline that a failure shows.
 const LINES_SHOWN: usize = 40;
-/// Failures that are shown.
-const FAILURES_SHOWN: usize = 3;
+/// Virtual seconds that are longer than any life before it calms down.
+const UNSAFE_SECONDS: i64 = 1_000_000;
 
 const IMAGES: [&str; 3] = ["registry.example/seid:v1", "registry.example/seid:v2", "registry.example/seid:v3"];
 const SIDECARS: [&str; 2] = ["registry.example/sidecar:v1", "registry.example/sidecar:v2"];
@@ -115,6 +116,18 @@ fn any_spec(random: &mut Random) -> Value {
     spec
 }
 
+/// `spec` of a node of any kind, validators with keys of their own among them.
+fn wild_spec(random: &mut Random) -> Value {
+    match random.below(3) {
+        0 => spec(random),
+        1 => any_spec(random),
+        _ => {
+            let member = validator_with_keys("a");
+            json!({"chainId": "pacific-1", "image": random.pick(&IMAGES), "validator": member})
+        }
+    }
+}
+
 fn manifest(name: &str, spec: &Value) -> Value {
     json!({
         "apiVersion": "sei.io/v1alpha1", "kind": "SeiNode",
@@ -134,6 +147,8 @@ struct Campaign {
     spec: Value,
     /// Whether what full nodes do not have may go wrong, too.
     every_kind: bool,
+    /// Whether everything may go wrong.
+    wild: bool,
     /// What was done, for people.
     done: Vec<String>,
     retries: u32,
@@ -142,10 +157,20 @@ struct Campaign {
 impl Campaign {
     fn of(seed: u64) -> Self {
         let mut random = Random::of(seed);
-        let sim = Sim::new(options(&mut random));
+        let wild = seed >= WILD;
+        let mut options = options(&mut random);
+        if wild {
+            options = options.faulty(seed, UNSAFE_SECONDS);
+        }
+        let sim = Sim::new(options);
         let driver = sim.drive(SeiOperator { platform: Platform::demo() });
-        let spec = if seed < OTHER_KINDS { spec(&mut random) } else { any_spec(&mut random) };
+        let spec = match seed {
+            ..OTHER_KINDS => spec(&mut random),
+            OTHER_KINDS..WILD => any_spec(&mut random),
+            WILD.. => wild_spec(&mut random),
+        };
         Self {
+            wild,
             every_kind: seed >= OTHER_KINDS,
             random,
             driver,
@@ -184,7 +209,9 @@ impl Campaign {
                 _ => self.random.seconds(2000),
             };
             self.run_for(seconds)?;
-            if self.every_kind && self.random.once_in(3) {
+            if self.wild && self.random.once_in(3) {
+                self.act_wildly();
+            } else if self.every_kind && self.random.once_in(3) {
                 self.act_on_others();
             } else {
                 self.act();
@@ -224,10 +251,10 @@ impl Campaign {
 
     /// What a user provides beside the node.
     fn provide_secrets(&self) {
-        if self.every_kind {
-            for secret in [keyring(), passphrase(), certificate(&NAMES)] {
-                self.sim().user_apply(secret).unwrap();
-            }
+        let others = [keyring(), passphrase(), certificate(&NAMES)].into_iter().filter(|_| self.every_kind);
+        let keys = consensus_keys("a").into_iter().filter(|_| self.wild);
+        for secret in others.chain(keys) {
+            self.sim().user_apply(secret).unwrap();
         }
     }
 
@@ -258,6 +285,58 @@ impl Campaign {
                 self.sim().restart_sidecar(&self.key);
             }
         }
+    }
+
+    /// What users, GitOps tools and earlier versions of the operator do at their worst.
+    fn act_wildly(&mut self) {
+        match self.random.below(7) {
+            0 => {
+                self.note("a Secret is half written");
+                let name = *self.random.pick(&["operator", "unlock", "rpc-0-tls", "signing-a"]);
+                self.sim().user_apply(secret(name, json!({"half": "d3JpdHRlbg=="}))).unwrap();
+            }
+            1 => {
+                let name = *self.random.pick(&["signing-a", "node-a"]);
+                self.delete(Kind::Secret, name);
+            }
+            2 => self.rival(),
+            3 => self.note_status("an unknown field", |status| status["fromTheFuture"] = json!({"a": [1]})),
+            4 => self.note_status("an unknown task", |status| {
+                if let Some(task) = status.pointer_mut("/plan/tasks/0") {
+                    task["type"] = json!("defragment-the-moon");
+                }
+            }),
+            5 => self.note_status("a plan that names no kind", |status| {
+                if let Some(plan) = status.pointer_mut("/plan").and_then(Value::as_object_mut) {
+                    plan.remove("kind");
+                }
+            }),
+            _ => {
+                let pods = self.sim().objects(Kind::Pod);
+                let gone = pods.iter().find(|pod| pod["metadata"]["deletionTimestamp"].is_string());
+                let name = gone.and_then(|pod| pod["metadata"]["name"].as_str()).unwrap_or("rpc-0-0").to_owned();
+                self.delete(Kind::Pod, &name);
+            }
+        }
+    }
+
+    fn note_status(&mut self, what: &str, edit: impl FnOnce(&mut Value)) {
+        self.note(format!("status: {what}"));
+        self.sim().user_edit_status(&self.key, edit);
+    }
+
+    /// Another validator with a copy of the consensus key comes, or goes.
+    fn rival(&mut self) {
+        let rival = id(Kind::SeiNode, "rival");
+        if self.sim().object(&rival).is_some() {
+            return self.delete(Kind::SeiNode, "rival");
+        }
+        self.note("a rival with the same key");
+        for secret in consensus_keys("b") {
+            self.sim().user_apply(secret).unwrap();
+        }
+        let spec = json!({"chainId": "pacific-1", "image": IMAGES[0], "validator": validator_with_keys("b")});
+        self.sim().user_apply(manifest("rival", &spec)).unwrap();
     }
 
     fn edit(&mut self, field: &str, value: Value) {
@@ -389,6 +468,7 @@ impl Campaign {
     fn calm_down(&mut self) -> Result<(), String> {
         self.note("calm");
         self.sim().calm_down();
+        self.sim().user_delete(&id(Kind::SeiNode, "rival"));
         self.provide_secrets();
         if self.node().is_some_and(|node| node.metadata.deletion_timestamp.is_some()) {
             let key = self.key.clone();
@@ -491,15 +571,15 @@ fn run(seed: u64) -> Result<(), String> {
     let lines = timeline.iter().skip(timeline.len().saturating_sub(LINES_SHOWN));
     let lines: Vec<String> = lines.map(|moment| format!("  {} {}", moment.at, moment.what)).collect();
     let done = campaign.done.join("\n  ");
-    Err(format!("seed {seed}: {why}\n  {done}\nends with\n{}\n", lines.join("\n")))
+    let sizes = "CAMPAIGN_SEEDS=";
+    Err(format!("seed {seed}: {why} ({sizes}{seed} replays it)\n  {done}\nends with\n{}\n", lines.join("\n")))
 }
 
 fn seeds() -> Vec<u64> {
     let Ok(asked) = std::env::var("CAMPAIGN_SEEDS") else {
-        return {
-            let others = OTHER_KINDS..OTHER_KINDS + OTHER_RUNS;
-            REGRESSIONS.into_iter().chain(1..=DEFAULT_RUNS).chain(others).collect()
-        };
+        let size = Size::chosen();
+        let first = |many| (1..=many).chain(OTHER_KINDS..OTHER_KINDS + many).chain(WILD..WILD + 2 * many);
+        return REGRESSIONS.into_iter().chain(first(size.of(30, 500, 25_000))).collect();
     };
     let number = |text: &str| text.trim().parse::<u64>().expect("CAMPAIGN_SEEDS is a number or a range");
     match asked.split_once("..") {
@@ -509,21 +589,10 @@ fn seeds() -> Vec<u64> {
 }
 
 #[test]
-fn every_seed_converges_once_nothing_goes_wrong_any_more() {
-    let seeds = seeds();
-    let failures: Vec<String> = seeds.iter().filter_map(|seed| run(*seed).err()).collect();
-    println!("{} runs, {} failed", seeds.len(), failures.len());
-    let shown: Vec<String> = failures.iter().take(FAILURES_SHOWN).cloned().collect();
-    let all: Vec<&str> = failures.iter().filter_map(|failure| failure.lines().next()).collect();
-    assert!(failures.is_empty(), "{}\n{}", all.join("\n"), shown.join("\n"));
-}
-
-/// A pod that goes while its sidecar works takes the question of how far the task got along, and the next sidecar on the
-/// volume goes on with that task beside those of the next plan. When it is configure-state-sync, a full config-apply
-/// then undoes it, and seid starts without.
-#[test]
-fn an_edit_while_an_evicted_sidecar_configures_state_sync_keeps_it_on() {
-    for seed in [1466, 1721] {
-        run(seed).unwrap_or_else(|failure| panic!("{failure}"));
-    }
+fn c4_every_seed_converges_once_nothing_goes_wrong_any_more() {
+    layer("C4 random lives", &seeds(), |seed| {
+        let (began, mut tally) = (Instant::now(), Tally::default());
+        tally.count(|| format!("seed {seed}"), began, run(*seed));
+        tally
+    });
 }

@@ -1,0 +1,260 @@
+//! Every fault at every call of a whole life (C2), and every second fault after a first one (C3): a node comes up, is
+//! updated, loses its ready flag, and loses its StatefulSet and Service. Each run ends where the run without a fault
+//! ends (S10, L1), is silent afterwards (L2), and breaks no invariant on the way.
+//!
+//! Runs branch off a common trunk: the world is copied before each reconcile, and each copy gets another fault.
+
+use std::time::Instant;
+
+use sei_planner::names::NodeKey;
+use sei_planner::platform::Platform;
+use sei_tasks::sim::{Driver, Fault, Point, SeiOperator, Sim, Turn};
+use sei_tasks::world::{self, ObjectId};
+use serde_json::{Value, json};
+
+use crate::kinds::{Kind, kinds};
+use crate::report::{Tally, layer};
+use crate::size::Size;
+
+/// Virtual seconds within which every run ends.
+const LIMIT_SECONDS: i64 = 12 * 3600;
+/// The faults of which two meet: those of the process and of the way to the API server.
+const IN_PAIRS: [Fault; 5] =
+    [Fault::Crash(Point::Before), Fault::Crash(Point::After), Fault::LostRequest, Fault::LostAnswer, Fault::Conflict];
+/// One pair in so many runs before a change is merged.
+const PAIRS_PER_RUN: u64 = 50;
+
+/// What happens to the node each time it has come to rest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Chapter {
+    ComeUp,
+    Update,
+    LoseReadyFlag,
+    LoseChildren,
+    End,
+}
+
+/// A life under way.
+struct Life {
+    driver: Driver<SeiOperator>,
+    chapter: Chapter,
+    name: String,
+}
+
+impl Life {
+    fn begins(kind: &Kind) -> Self {
+        let sim = Sim::new(kind.options.clone());
+        let driver = sim.drive(SeiOperator { platform: Platform::demo() });
+        for secret in &kind.secrets {
+            sim.user_apply(secret.clone()).unwrap();
+        }
+        let metadata = json!({"namespace": "nodes", "name": "rpc-0"});
+        let (version, kind_name) = ("sei.io/v1alpha1", "SeiNode");
+        sim.user_apply(json!({"apiVersion": version, "kind": kind_name, "metadata": metadata, "spec": kind.spec}))
+            .unwrap();
+        Self { driver, chapter: Chapter::ComeUp, name: kind.name.to_owned() }
+    }
+
+    fn fork(&self, fault: Fault, call: u64) -> Self {
+        let driver = self.driver.fork();
+        driver.sim().plan_fault(call, fault);
+        Self { driver, chapter: self.chapter, name: format!("{}, {fault:?} at call {call}", self.name) }
+    }
+
+    /// One turn of the world, or the next chapter; false when the life is over.
+    fn goes_on(&mut self) -> Result<bool, String> {
+        if self.driver.sim().elapsed_seconds() > LIMIT_SECONDS {
+            return Err(self.report(&format!("no end of {:?} after {LIMIT_SECONDS} s", self.chapter)));
+        }
+        match self.driver.turn() {
+            Ok(Turn::Went) => Ok(true),
+            Ok(Turn::Idle) => {
+                self.turn_over();
+                Ok(self.chapter != Chapter::End)
+            }
+            Err(stopped) => Err(self.report(&stopped.to_string())),
+        }
+    }
+
+    fn turn_over(&mut self) {
+        let (sim, key) = (self.driver.sim(), NodeKey::new("nodes", "rpc-0"));
+        self.chapter = match self.chapter {
+            Chapter::ComeUp => {
+                sim.user_edit(&key, |spec| spec["image"] = json!("registry.example/seid:v2"));
+                Chapter::Update
+            }
+            Chapter::Update => {
+                sim.restart_sidecar(&key);
+                Chapter::LoseReadyFlag
+            }
+            Chapter::LoseReadyFlag => {
+                for kind in [world::Kind::StatefulSet, world::Kind::Service] {
+                    sim.user_delete(&ObjectId::new(kind, "nodes", "rpc-0"));
+                }
+                Chapter::LoseChildren
+            }
+            Chapter::LoseChildren | Chapter::End => Chapter::End,
+        };
+    }
+
+    /// Lives on to the end; where it ends.
+    fn ends(mut self) -> Result<Value, String> {
+        while self.goes_on()? {}
+        self.rests()
+    }
+
+    /// Where it ends, once sidecars that did not answer were asked again and everything is silent.
+    fn rests(mut self) -> Result<Value, String> {
+        let quiet = self.driver.run_for(60).and_then(|()| {
+            let ended = self.driver.sim().fingerprint();
+            self.driver.assert_silent(3).map(|_| ended)
+        });
+        quiet.map_err(|stopped| self.report(&stopped.to_string()))
+    }
+
+    fn report(&self, why: &str) -> String {
+        format!("{}: {why}", self.name)
+    }
+}
+
+/// Which faults meet which, and how many.
+struct Choice<'a> {
+    faults: &'a [Fault],
+    /// Of pairs, one in so many; 0 for none.
+    pairs: u64,
+    rotation: u64,
+}
+
+impl Choice<'_> {
+    fn pair(&self, index: u64) -> bool {
+        self.pairs != 0 && index % self.pairs == self.rotation % self.pairs
+    }
+}
+
+/// Branches off a trunk at every call, lives every branch to its end, and compares.
+struct Explorer<'a> {
+    wanted: Value,
+    choice: Choice<'a>,
+    tally: Tally,
+    pairs_seen: u64,
+}
+
+impl Explorer<'_> {
+    /// Every single fault on the way of a life without one.
+    fn singles(&mut self, mut trunk: Life) -> Result<(), String> {
+        loop {
+            let before = trunk.driver.sim().calls();
+            let here = trunk.fork_here();
+            let goes_on = trunk.goes_on()?;
+            for call in before + 1..=trunk.driver.sim().calls() {
+                for fault in self.choice.faults {
+                    self.branch(&here, *fault, call);
+                }
+            }
+            if !goes_on {
+                return Ok(());
+            }
+        }
+    }
+
+    fn branch(&mut self, here: &Life, fault: Fault, call: u64) {
+        let began = Instant::now();
+        let mut branch = here.fork(fault, call);
+        let name = branch.name.clone();
+        let first = branch.goes_on();
+        if branch.driver.sim().fault_at(call) != Some(fault) {
+            return;
+        }
+        let ended = if self.choice.pairs == 0 {
+            first.and_then(|_| branch.ends())
+        } else {
+            first.and_then(|_| self.second(branch))
+        };
+        let result = ended.and_then(|ended| self.compare(&name, &ended));
+        if self.choice.pairs == 0 || result.is_err() {
+            self.tally.count(|| name, began, result);
+        }
+    }
+
+    /// Every chosen second fault after a first one.
+    fn second(&mut self, mut trunk: Life) -> Result<Value, String> {
+        loop {
+            let before = trunk.driver.sim().calls();
+            let here = trunk.fork_here();
+            let goes_on = trunk.goes_on()?;
+            for call in before + 1..=trunk.driver.sim().calls() {
+                for fault in self.choice.faults {
+                    self.pairs_seen += 1;
+                    if self.choice.pair(self.pairs_seen) {
+                        self.leaf(&here, *fault, call);
+                    }
+                }
+            }
+            if !goes_on {
+                return trunk.rests();
+            }
+        }
+    }
+
+    fn leaf(&mut self, here: &Life, fault: Fault, call: u64) {
+        let began = Instant::now();
+        let leaf = here.fork(fault, call);
+        let name = leaf.name.clone();
+        let result = leaf.ends().and_then(|ended| self.compare(&name, &ended));
+        self.tally.count(|| name, began, result);
+    }
+
+    fn compare(&self, name: &str, ended: &Value) -> Result<(), String> {
+        if *ended == self.wanted {
+            Ok(())
+        } else {
+            Err(format!("{name}: another end\n{}", difference(&self.wanted, ended)))
+        }
+    }
+}
+
+impl Life {
+    fn fork_here(&self) -> Self {
+        Self { driver: self.driver.fork(), chapter: self.chapter, name: self.name.clone() }
+    }
+}
+
+fn explore(kind: &Kind, choice: Choice<'_>) -> Tally {
+    let calm = Life::begins(kind).ends().unwrap_or_else(|why| panic!("without a fault: {why}"));
+    assert_eq!(calm.to_string().matches("seid:v1").count(), 0, "the calm run ends on v2: {calm:#}");
+    let mut explorer = Explorer { wanted: calm, choice, tally: Tally::default(), pairs_seen: 0 };
+    if let Err(why) = explorer.singles(Life::begins(kind)) {
+        explorer.tally.failures.push(why);
+    }
+    explorer.tally
+}
+
+/// The lines that only one of two states has.
+fn difference(wanted: &Value, ended: &Value) -> String {
+    let (wanted, ended) = (format!("{wanted:#}"), format!("{ended:#}"));
+    let only = |of: &str, other: &str, mark| {
+        let others: Vec<&str> = other.lines().collect();
+        of.lines().filter(|line| !others.contains(line)).map(|line| format!("{mark} {line}\n")).collect::<String>()
+    };
+    only(&wanted, &ended, '-') + &only(&ended, &wanted, '+')
+}
+
+#[test]
+fn c2_every_fault_at_every_call() {
+    let size = Size::chosen();
+    let kinds = kinds();
+    let kinds = &kinds[..size.of(2, kinds.len(), kinds.len())];
+    let some = [Fault::Crash(Point::After), Fault::LostAnswer];
+    let faults = size.of(&some[..], &Fault::ALL, &Fault::ALL);
+    layer("C2 single faults", kinds, |kind| explore(kind, Choice { faults, pairs: 0, rotation: 0 }));
+}
+
+#[test]
+fn c3_every_fault_after_another() {
+    let size = Size::chosen();
+    let kinds = kinds();
+    let kinds = &kinds[..size.of(1, kinds.len(), kinds.len())];
+    let rotation = std::env::var("CAMPAIGN_ROTATION").map_or(0, |number| number.parse().unwrap());
+    let pairs = size.of(PAIRS_PER_RUN * 100, PAIRS_PER_RUN, 1);
+    layer("C3 pairs of faults", kinds, |kind| explore(kind, Choice { faults: &IN_PAIRS, pairs, rotation }));
+}

@@ -1,0 +1,77 @@
+//! The kinds of nodes whose whole life the campaign breaks, and the Secrets that they need.
+
+use sei_tasks::sim::Options;
+use serde_json::{Value, json};
+
+use crate::living::secrets::{
+    NAMES, certificate, consensus_keys, founder, keyring, passphrase, validator_with_keyring, validator_with_keys,
+};
+
+/// A node, the Secrets that it needs, and how fast its world is.
+pub(crate) struct Kind {
+    pub(crate) name: &'static str,
+    pub(crate) spec: Value,
+    pub(crate) secrets: Vec<Value>,
+    pub(crate) options: Options,
+}
+
+impl Kind {
+    fn new(name: &'static str, mode: &str, member: Value) -> Self {
+        let spec = json!({
+            "chainId": "pacific-1", "image": "registry.example/seid:v1", mode: member,
+            "peers": [{"static": {"addresses": ["aa@peer.example:26656"]}}],
+        });
+        Self { name, spec, secrets: Vec::new(), options: Options::default() }
+    }
+
+    fn with(mut self, secrets: Vec<Value>) -> Self {
+        self.secrets.extend(secrets);
+        self
+    }
+
+    fn behind_tls(mut self) -> Self {
+        self.spec["sidecar"] = json!({"tls": {"secretName": "rpc-0-tls"}});
+        self.with(vec![certificate(&NAMES)])
+    }
+
+    /// With sidecars slow enough to be polled, and not so slow that polls drown the rest.
+    fn slow(mut self, name: &'static str) -> Self {
+        self.options = Options::default().realistic();
+        self.options.durations.seconds.values_mut().for_each(|seconds| *seconds = (*seconds).min(12));
+        Self { name, ..self }
+    }
+}
+
+fn genesis() -> Kind {
+    Kind::new("genesis", "fullNode", json!({}))
+}
+
+fn state_sync() -> Kind {
+    Kind::new("state sync", "fullNode", json!({"snapshot": {"stateSync": {}}}))
+}
+
+fn s3() -> Kind {
+    Kind::new("S3", "fullNode", json!({"snapshot": {"s3": {"targetHeight": 100}}}))
+}
+
+fn bootstrap() -> Kind {
+    let snapshot = json!({"s3": {"targetHeight": 100}, "bootstrapImage": "registry.example/seid:bootstrap"});
+    Kind::new("bootstrap behind TLS", "replayer", json!({"snapshot": snapshot})).behind_tls()
+}
+
+/// Every kind; the first two show the most for their time.
+pub(crate) fn kinds() -> Vec<Kind> {
+    vec![
+        s3(),
+        Kind::new("keys", "validator", validator_with_keys("a")).with(consensus_keys("a").into()),
+        genesis(),
+        state_sync(),
+        genesis().slow("genesis, slow"),
+        state_sync().slow("state sync, slow"),
+        s3().slow("S3, slow"),
+        bootstrap(),
+        Kind::new("keyring", "validator", validator_with_keyring()).with(vec![keyring(), passphrase()]),
+        Kind::new("founder", "validator", founder()),
+        Kind::new("archive", "archive", json!({})),
+    ]
+}
