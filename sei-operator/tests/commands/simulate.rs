@@ -156,6 +156,21 @@ fn the_same_flags_give_the_same_bytes() {
 }
 
 #[test]
+fn nodes_come_up_in_spite_of_faults_that_can_be_drawn_again() {
+    let mut runs = BTreeSet::new();
+    for seed in ["1", "2", "3", "4"] {
+        let args = ["simulate", "-f", OLD, "--faults", seed];
+        let one = stdout(&args);
+        assert!(one.contains("sei/rpc-0 is Running\n") && one.ends_with(&format!("seed 0, faults {seed}\n")), "{one}");
+        assert_eq!(one, stdout(&args));
+        runs.insert(one);
+    }
+    assert_eq!(runs.len(), 4, "every seed draws its own faults");
+    let end = trace(OLD, &["--faults", "1"]).pop().expect("an end");
+    assert_eq!((&end["options"]["faults"], &end["converged"]), (&1.into(), &true.into()));
+}
+
+#[test]
 fn speed_changes_nothing_but_the_pace() {
     let fast = stdout(&["simulate", "-f", OLD, "--speed", "1000000"]);
     assert_eq!(fast, stdout(&["simulate", "-f", OLD]));

@@ -14,7 +14,7 @@ use serde_json::Value;
 
 use crate::Memory;
 use crate::reconcile::reconcile_node;
-use crate::world::{Clock, ClusterError, Kind, LookAgain, World};
+use crate::world::{ClusterError, Kind, LookAgain, World};
 
 use super::Sim;
 use super::json::text;
@@ -217,7 +217,7 @@ impl<O: Operator> Driver<O> {
     /// # Errors
     /// When an invariant is broken, or something never comes to rest.
     pub fn run_for(&mut self, seconds: i64) -> Result<(), NotConverged> {
-        let limit = self.sim.now().plus_seconds(seconds);
+        let limit = self.sim.world_time().plus_seconds(seconds);
         self.watch(limit, |_, _| false).map(|_| ())
     }
 
@@ -226,7 +226,7 @@ impl<O: Operator> Driver<O> {
     /// # Errors
     /// When that takes more than `limit_seconds`, when an invariant is broken, or something never comes to rest.
     pub fn run_until(&mut self, mut reached: impl FnMut(&Sim) -> bool, limit_seconds: i64) -> Result<(), NotConverged> {
-        let limit = self.sim.now().plus_seconds(limit_seconds);
+        let limit = self.sim.world_time().plus_seconds(limit_seconds);
         match self.watch(limit, |sim, _| reached(sim))? {
             true => Ok(()),
             false => Err(self.stop(format!("not there after {limit_seconds} s"))),
@@ -238,7 +238,7 @@ impl<O: Operator> Driver<O> {
     /// # Errors
     /// As [`Driver::run_until`].
     pub fn run_until_idle(&mut self, limit_seconds: i64) -> Result<(), NotConverged> {
-        let limit = self.sim.now().plus_seconds(limit_seconds);
+        let limit = self.sim.world_time().plus_seconds(limit_seconds);
         match self.watch(limit, |_, rest| rest == Rest::World)? {
             true => Ok(()),
             false => Err(self.stop(format!("not idle after {limit_seconds} s"))),
@@ -323,7 +323,7 @@ impl<O: Operator> Driver<O> {
     fn step(&mut self) -> Result<Step, NotConverged> {
         self.check()?;
         self.take_wakes();
-        let now = self.sim.now();
+        let now = self.sim.world_time();
         if self.restart_at.is_some_and(|at| at <= now) {
             self.restart();
             return Ok(Step::Done);
@@ -357,7 +357,7 @@ impl<O: Operator> Driver<O> {
         let timeline = self.sim.timeline();
         let skipped = timeline.len().saturating_sub(LINES_SHOWN);
         NotConverged {
-            at: self.sim.now(),
+            at: self.sim.world_time(),
             why,
             last: timeline.iter().skip(skipped).map(|moment| format!("{} {}", moment.at, moment.what)).collect(),
         }
@@ -365,7 +365,7 @@ impl<O: Operator> Driver<O> {
 
     /// What the watches have shown by now.
     fn take_wakes(&mut self) {
-        let now = self.sim.now();
+        let now = self.sim.world_time();
         while let Some((at, key)) = self.sim.with(|state| state.due_wake(now)) {
             self.look_by(key, at);
         }
@@ -377,7 +377,7 @@ impl<O: Operator> Driver<O> {
     }
 
     fn look_at_all(&mut self) {
-        let now = self.sim.now();
+        let now = self.sim.world_time();
         for key in self.sim.sei_nodes() {
             self.look_by(key, now);
         }
@@ -465,7 +465,7 @@ impl<O: Operator> Driver<O> {
                 *failures += 1;
                 let doubled = BACKOFF_SECONDS_MIN << (*failures - 1).min(8);
                 let pause = doubled.min(BACKOFF_SECONDS_MAX);
-                let at = self.sim.now().plus_seconds(pause);
+                let at = self.sim.world_time().plus_seconds(pause);
                 self.look_by(key.clone(), at);
             }
         }
@@ -531,7 +531,7 @@ mod tests {
 
     use crate::sim::testing::{key, manifest, settled, small, status, world};
     use crate::sim::{CrashAt, Fault, Options, Point, Verb};
-    use crate::world::Cluster;
+    use crate::world::{Clock, Cluster};
 
     use super::*;
 

@@ -47,7 +47,7 @@ use sei_planner::api::{SeiNode, Time};
 use sei_planner::names::NodeKey;
 use serde_json::Value;
 
-use crate::world::{Clock, Kind, ObjectId};
+use crate::world::{Kind, ObjectId};
 
 pub use drive::{Driver, Fork, NotConverged, Operator, Reconcile, Rest, SeiOperator, Turn};
 pub use faults::{CrashAt, Fault, Mishap, Point, Weather};
@@ -125,7 +125,12 @@ impl Sim {
     /// Seconds since the world began, whatever the operator's clock says.
     #[must_use]
     pub fn elapsed_seconds(&self) -> i64 {
-        self.with(|state| state.now.seconds_since(clock::start()))
+        self.world_time().seconds_since(clock::start())
+    }
+
+    /// The time of the world, whatever the operator's clock says.
+    fn world_time(&self) -> Time {
+        self.with(|state| state.now)
     }
 
     /// When the world began.

@@ -79,9 +79,10 @@ pub(super) struct Args {
     #[arg(long, value_name = "N", default_value_t = 0)]
     seed: u32,
 
-    /// Let requests get lost and the operator crash, as drawn from this seed, during the first two virtual hours
+    /// Let things go wrong, as drawn from this seed, during the first two virtual hours
     ///
-    /// The same seed draws the same faults. A node must come up all the same.
+    /// Requests get lost, the operator crashes, its clock jumps, watches stall, sidecars forget, and pods and other children
+    /// are deleted. The same seed draws the same faults. A node must come up all the same.
     #[arg(long, value_name = "SEED")]
     faults: Option<u64>,
 
