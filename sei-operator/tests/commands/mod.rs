@@ -6,6 +6,7 @@ pub(crate) mod invalid;
 pub(crate) mod lint;
 pub(crate) mod manual;
 pub(crate) mod plan;
+pub(crate) mod simulate;
 
 use std::path::{Path, PathBuf};
 use std::process::Output;

@@ -22,7 +22,7 @@ enum Write {
     Apply(ObjectId, Value),
     Delete(ObjectId, String, Propagation),
     PatchMetadata(ObjectId, String, String, Value),
-    WriteStatus(Box<SeiNode>, Box<SeiNodeStatus>),
+    Status(Box<SeiNode>, Box<SeiNodeStatus>),
 }
 
 impl Arrival {
@@ -35,7 +35,7 @@ impl Arrival {
             Request::PatchMetadata(id, uid, version, metadata) => {
                 Write::PatchMetadata(id.clone(), uid.to_owned(), version.to_owned(), metadata.clone())
             }
-            Request::WriteStatus(node, status) => Write::WriteStatus(Box::new(node.clone()), Box::new(status.clone())),
+            Request::WriteStatus(node, status) => Write::Status(Box::new(node.clone()), Box::new(status.clone())),
             Request::Node(_)
             | Request::Read(_)
             | Request::Pods(_)
@@ -70,7 +70,7 @@ pub(super) fn arrive(state: &mut State) {
             Write::PatchMetadata(id, uid, version, metadata) => {
                 state.store.patch_metadata(&id, &uid, &version, &metadata).map(drop)
             }
-            Write::WriteStatus(node, status) => api::patch_status(state, &node, &status).map(drop),
+            Write::Status(node, status) => api::patch_status(state, &node, &status).map(drop),
         };
     }
 }

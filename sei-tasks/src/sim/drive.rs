@@ -142,6 +142,18 @@ pub struct Driver<O: Operator> {
     steps: u64,
 }
 
+/// Who has nothing to do at a moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rest {
+    /// Something is due now, or the operator will repeat what failed.
+    Nobody,
+    /// The operator has looked at everything that happened; it may wait, and the world may be at work.
+    Operator,
+    /// The operator runs, no plan is active, no node is being deleted, and no controller, kubelet, sidecar or user is due.
+    /// Only later looks may be left.
+    World,
+}
+
 /// What a turn of the world was.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Turn {
@@ -205,17 +217,8 @@ impl<O: Operator> Driver<O> {
     /// # Errors
     /// When an invariant is broken, or something never comes to rest.
     pub fn run_for(&mut self, seconds: i64) -> Result<(), NotConverged> {
-        let limit = self.sim.time().plus_seconds(seconds);
-        loop {
-            match self.step()? {
-                Step::Done => {}
-                Step::Quiet(Some(next)) if next <= limit => self.advance(next),
-                Step::Quiet(_) => {
-                    self.advance(limit);
-                    return Ok(());
-                }
-            }
-        }
+        let limit = self.sim.world_time().plus_seconds(seconds);
+        self.watch(limit, |_, _| false).map(|_| ())
     }
 
     /// Lets the world go on until `reached` says so; asked after every single step.
@@ -223,35 +226,42 @@ impl<O: Operator> Driver<O> {
     /// # Errors
     /// When that takes more than `limit_seconds`, when an invariant is broken, or something never comes to rest.
     pub fn run_until(&mut self, mut reached: impl FnMut(&Sim) -> bool, limit_seconds: i64) -> Result<(), NotConverged> {
-        let limit = self.sim.time().plus_seconds(limit_seconds);
-        while !reached(&self.sim) {
-            match self.step()? {
-                Step::Done => {}
-                Step::Quiet(Some(next)) if next <= limit => self.advance(next),
-                Step::Quiet(_) => {
-                    self.advance(limit);
-                    return Err(self.stop(format!("not there after {limit_seconds} s")));
-                }
-            }
+        let limit = self.sim.world_time().plus_seconds(limit_seconds);
+        match self.watch(limit, |sim, _| reached(sim))? {
+            true => Ok(()),
+            false => Err(self.stop(format!("not there after {limit_seconds} s"))),
         }
-        Ok(())
     }
 
-    /// Lets the world go on until nobody has anything to do: the operator runs, no plan is active, no node is being
-    /// deleted, and no controller, kubelet, sidecar or user is due. Only later looks may be left.
+    /// Lets the world go on until nobody has anything to do ([`Rest::World`]).
     ///
     /// # Errors
     /// As [`Driver::run_until`].
     pub fn run_until_idle(&mut self, limit_seconds: i64) -> Result<(), NotConverged> {
-        let limit = self.sim.time().plus_seconds(limit_seconds);
+        let limit = self.sim.world_time().plus_seconds(limit_seconds);
+        match self.watch(limit, |_, rest| rest == Rest::World)? {
+            true => Ok(()),
+            false => Err(self.stop(format!("not idle after {limit_seconds} s"))),
+        }
+    }
+
+    /// Lets the world go on up to a time, or until `enough` says so; whether it did. It is asked before every step, and
+    /// once more before time passes.
+    ///
+    /// # Errors
+    /// When an invariant is broken, or something never comes to rest.
+    pub fn watch(&mut self, limit: Time, mut enough: impl FnMut(&Sim, Rest) -> bool) -> Result<bool, NotConverged> {
         loop {
+            if enough(&self.sim, Rest::Nobody) {
+                return Ok(true);
+            }
             match self.step()? {
                 Step::Done => {}
-                Step::Quiet(_) if self.is_idle() => return Ok(()),
+                Step::Quiet(_) if enough(&self.sim, self.rest()) => return Ok(true),
                 Step::Quiet(Some(next)) if next <= limit => self.advance(next),
                 Step::Quiet(_) => {
                     self.advance(limit);
-                    return Err(self.stop(format!("not idle after {limit_seconds} s")));
+                    return Ok(false);
                 }
             }
         }
@@ -264,7 +274,7 @@ impl<O: Operator> Driver<O> {
     pub fn turn(&mut self) -> Result<Turn, NotConverged> {
         match self.step()? {
             Step::Done => Ok(Turn::Went),
-            Step::Quiet(_) if self.is_idle() => Ok(Turn::Idle),
+            Step::Quiet(_) if self.rest() == Rest::World => Ok(Turn::Idle),
             Step::Quiet(Some(next)) => {
                 self.advance(next);
                 Ok(Turn::Went)
@@ -273,9 +283,16 @@ impl<O: Operator> Driver<O> {
         }
     }
 
-    /// A failed reconcile is not rest: the operator looks again after a pause.
-    fn is_idle(&self) -> bool {
-        self.process.is_some() && self.failures.is_empty() && self.sim.is_idle()
+    /// Who rests, when nothing is due now. A failed reconcile is not rest: the operator looks again after a pause.
+    fn rest(&self) -> Rest {
+        let seen = self.sim.with(|state| state.wakes.is_empty());
+        if self.process.is_none() || !self.failures.is_empty() || !seen {
+            Rest::Nobody
+        } else if self.sim.is_idle() {
+            Rest::World
+        } else {
+            Rest::Operator
+        }
     }
 
     /// Forces so many reconciles of every node, some seconds of virtual time apart, and insists that the operator
@@ -306,7 +323,7 @@ impl<O: Operator> Driver<O> {
     fn step(&mut self) -> Result<Step, NotConverged> {
         self.check()?;
         self.take_wakes();
-        let now = self.sim.time();
+        let now = self.sim.world_time();
         if self.restart_at.is_some_and(|at| at <= now) {
             self.restart();
             return Ok(Step::Done);
@@ -340,7 +357,7 @@ impl<O: Operator> Driver<O> {
         let timeline = self.sim.timeline();
         let skipped = timeline.len().saturating_sub(LINES_SHOWN);
         NotConverged {
-            at: self.sim.time(),
+            at: self.sim.world_time(),
             why,
             last: timeline.iter().skip(skipped).map(|moment| format!("{} {}", moment.at, moment.what)).collect(),
         }
@@ -348,7 +365,7 @@ impl<O: Operator> Driver<O> {
 
     /// What the watches have shown by now.
     fn take_wakes(&mut self) {
-        let now = self.sim.time();
+        let now = self.sim.world_time();
         while let Some((at, key)) = self.sim.with(|state| state.due_wake(now)) {
             self.look_by(key, at);
         }
@@ -360,7 +377,7 @@ impl<O: Operator> Driver<O> {
     }
 
     fn look_at_all(&mut self) {
-        let now = self.sim.time();
+        let now = self.sim.world_time();
         for key in self.sim.sei_nodes() {
             self.look_by(key, now);
         }
@@ -448,7 +465,7 @@ impl<O: Operator> Driver<O> {
                 *failures += 1;
                 let doubled = BACKOFF_SECONDS_MIN << (*failures - 1).min(8);
                 let pause = doubled.min(BACKOFF_SECONDS_MAX);
-                let at = self.sim.time().plus_seconds(pause);
+                let at = self.sim.world_time().plus_seconds(pause);
                 self.look_by(key.clone(), at);
             }
         }

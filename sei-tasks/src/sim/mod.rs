@@ -49,7 +49,7 @@ use serde_json::Value;
 
 use crate::world::{Kind, ObjectId};
 
-pub use drive::{Driver, Fork, NotConverged, Operator, Reconcile, SeiOperator, Turn};
+pub use drive::{Driver, Fork, NotConverged, Operator, Reconcile, Rest, SeiOperator, Turn};
 pub use faults::{CrashAt, Fault, Mishap, Point, Weather};
 pub use handlers::SeidConfig;
 pub use invariants::Violation;
@@ -122,14 +122,14 @@ impl Sim {
         self.with(|state| state.violations.clone())
     }
 
-    /// Seconds since the world began.
+    /// Seconds since the world began, whatever the operator's clock says.
     #[must_use]
     pub fn elapsed_seconds(&self) -> i64 {
-        self.time().seconds_since(clock::start())
+        self.world_time().seconds_since(clock::start())
     }
 
-    /// The time of the world; the operator's clock may be ahead of it or behind.
-    fn time(&self) -> Time {
+    /// The time of the world, whatever the operator's clock says.
+    fn world_time(&self) -> Time {
         self.with(|state| state.now)
     }
 

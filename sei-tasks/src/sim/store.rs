@@ -86,9 +86,8 @@ impl Store {
 
     /// The object as it was in this resourceVersion.
     pub(super) fn version(&self, id: &ObjectId, number: u64) -> Option<&Arc<Value>> {
-        let version = number.to_string();
-        let values = self.history.get(id)?.iter().rev().filter_map(|version| version.value.as_ref());
-        values.into_iter().find(|value| text(value, "/metadata/resourceVersion") == version)
+        let mut values = self.history.get(id)?.iter().rev().filter_map(|version| version.value.as_ref());
+        values.find(|value| text(value, "/metadata/resourceVersion") == number.to_string())
     }
 
     /// Every object of a kind, in order of namespace and name.
@@ -129,8 +128,7 @@ impl Store {
         }
         let mut made = object.clone();
         self.birth(id, &mut made, ids);
-        let stored = self.commit(id, made);
-        Ok(Created::New(stored.as_ref().clone()))
+        Ok(Created::New(self.commit(id, made).as_ref().clone()))
     }
 
     /// A forced server-side apply of our manager.

@@ -159,7 +159,7 @@ fn flaw<T>(verdict: Verdict<T>) -> Option<String> {
 }
 
 /// Names of the Secrets that a node asks for, in its own namespace.
-fn secrets_of(spec: &SeiNodeSpec, node: &str) -> Vec<String> {
+pub(in crate::cli) fn secrets_of(spec: &SeiNodeSpec, node: &str) -> Vec<String> {
     let mut names = Vec::new();
     if let Some(tls) = spec.sidecar.as_ref().and_then(|sidecar| sidecar.tls.as_ref()) {
         names.extend(tls.secret_name.clone());

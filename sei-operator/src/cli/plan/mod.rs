@@ -21,6 +21,7 @@ use crate::input::diagnostics::Diagnostic;
 use crate::input::{Document, Input};
 use crate::output::{self, FORMAT_VERSION, Paint};
 use facts::Facts;
+pub(super) use facts::secrets_of;
 use report::{Outcome, Problem, Report, Summary, Word};
 
 /// Show what would happen to nodes, and why, without a cluster
