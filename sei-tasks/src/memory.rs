@@ -46,7 +46,7 @@ impl Memory {
     /// Whether the sidecar should be asked now: its pod restarted or changed readiness, or nobody asked for long.
     pub(crate) fn health_is_due(&self, key: &NodeKey, pod: Option<&PodFacts>, now: Time) -> bool {
         self.with(|asked| match asked.get(key) {
-            Some(last) => last.pod != looks(pod) || last.again_at <= now,
+            Some(last) => last.pod != looks(pod) || is_due(last.again_at, now, HEALTH_SECONDS),
             None => true,
         })
     }
@@ -62,7 +62,7 @@ impl Memory {
     /// being asked (L4).
     pub(crate) fn health_next(&self, key: &NodeKey, now: Time) -> Time {
         let due = self.with(|asked| asked.get(key).map(|last| last.again_at));
-        due.filter(|at| *at > now).unwrap_or_else(|| now.plus_seconds(HEALTH_SECONDS))
+        due.filter(|at| !is_due(*at, now, HEALTH_SECONDS)).unwrap_or_else(|| now.plus_seconds(HEALTH_SECONDS))
     }
 
     /// Forgets that the sidecar was asked.
@@ -88,7 +88,9 @@ impl Memory {
 
     /// Whether the TLS Secret of a running node should be looked at.
     pub(crate) fn secret_is_due(&self, key: &NodeKey, now: Time) -> bool {
-        self.with_served(|served| served.get(key).and_then(|known| known.again_at).is_none_or(|at| at <= now))
+        self.with_served(|served| {
+            served.get(key).and_then(|known| known.again_at).is_none_or(|at| is_due(at, now, SECRET_SECONDS))
+        })
     }
 
     /// Remembers that it was.
@@ -105,6 +107,12 @@ impl Memory {
     fn with<T>(&self, act: impl FnOnce(&mut BTreeMap<NodeKey, Asked>) -> T) -> T {
         act(&mut self.asked.lock().unwrap_or_else(PoisonError::into_inner))
     }
+}
+
+/// Whether a time that was at most `pause_seconds` ahead has come. One that is further ahead is due, too: the clock was
+/// set back.
+fn is_due(at: Time, now: Time, pause_seconds: i64) -> bool {
+    at <= now || at > now.plus_seconds(pause_seconds)
 }
 
 /// What about a pod makes a question worth asking: which process its sidecar is, whether it runs, and whether the pod

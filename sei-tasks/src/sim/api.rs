@@ -318,7 +318,7 @@ fn read_node(state: &mut State, key: &NodeKey) -> Result<Option<SeiNode>, Cluste
         return Ok(None);
     };
     // The process's own last write is always seen: the watch lags behind the writes of others only.
-    let shown = state.shown().plus_seconds(-state.process.stale_seconds);
+    let shown = state.shown_late(state.process.stale_seconds);
     let Some(watched) = state.store.get_at(&id, shown) else { return Ok(None) };
     let number = text(watched, "/metadata/resourceVersion").parse::<u64>().unwrap_or_default();
     let own = state.process.own_version(key);

@@ -490,7 +490,7 @@ impl<O: Operator> Driver<O> {
     fn restart(&mut self) {
         self.restart_at = None;
         self.sim.with(|state| {
-            state.process.restart();
+            state.process.restart(state.now);
             state.record(Fact::Restarted);
             let what = "started again".to_owned();
             state.tell(None, What::Operator { what });

@@ -202,11 +202,12 @@ fn truthful_image(state: &State, key: &NodeKey, status: &SeiNodeStatus) -> Findi
 }
 
 fn stopped_in_this_reconcile(state: &State, pod_id: &ObjectId, image: &str) -> bool {
+    let pod_name = format!("{}/{}", pod_id.namespace, pod_id.name);
     let facts = state.trace.entries.iter().rev().map(|entry| &entry.fact);
     let mut recent = facts.take_while(|fact| !matches!(fact, Fact::ReconcileBegin(_)));
     recent.any(|fact| {
-        matches!(fact, Fact::Container { started: false, pod, container, image: stopped, .. }
-            if container == SEID && stopped == image && pod.ends_with(&pod_id.name))
+        matches!(fact, Fact::Container { started: false, pod, container, image: ran, .. }
+            if *pod == pod_name && container == SEID && ran == image)
     })
 }
 

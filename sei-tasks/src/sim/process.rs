@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use sei_planner::api::Time;
 use sei_planner::names::NodeKey;
 
 use super::faults::{Fault, Weather};
@@ -18,6 +19,8 @@ pub(super) struct Process {
     pub(super) dead: bool,
     /// The reconcile under way.
     pub(super) look: Option<Look>,
+    /// When it started: what its watches show is never older, because each begins with a consistent list.
+    pub(super) since: Option<Time>,
     /// How much older than usual the answer of the watch to the call under way is, in seconds.
     pub(super) stale_seconds: i64,
     /// resourceVersion of this process's last write to each node.
@@ -63,8 +66,9 @@ impl Process {
     }
 
     /// A fresh process.
-    pub(super) fn restart(&mut self) {
+    pub(super) fn restart(&mut self, now: Time) {
         self.epoch += 1;
+        self.since = Some(now);
         self.dead = false;
         self.look = None;
         self.written.clear();

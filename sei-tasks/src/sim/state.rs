@@ -100,11 +100,15 @@ impl State {
 
     /// The time as of which the operator's watches show the world.
     pub(super) fn shown(&self) -> Time {
-        let lagging = self.now.plus_seconds(-self.options.watch_lag_seconds);
-        match self.stall {
-            Some((since, until)) if self.now < until => lagging.min(since),
-            Some(_) | None => lagging,
-        }
+        self.shown_late(0)
+    }
+
+    /// The time as of which a watch shows the world that is later than usual by so many seconds.
+    pub(super) fn shown_late(&self, seconds: i64) -> Time {
+        let lagging = self.now.plus_seconds(-self.options.watch_lag_seconds - seconds);
+        let stalled = self.stall.filter(|(_, until)| self.now < *until).map(|(since, _)| since);
+        let shown = stalled.map_or(lagging, |since| lagging.min(since));
+        self.process.since.map_or(shown, |since| shown.max(since))
     }
 
     /// Lets every part notice what changed; called after everything that may have changed the store.

@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 use std::time::Instant;
 
+use sei_planner::api::{NodePhase, PlanPhase};
 use sei_planner::names::NodeKey;
 use sei_planner::platform::Platform;
 use sei_tasks::sim::{Driver, Fault, Point, SeiOperator, Sim, Turn};
@@ -69,6 +70,11 @@ impl Life {
         }
         match self.driver.turn() {
             Ok(Turn::Went) => Ok(true),
+            Ok(Turn::Idle) if !self.runs() => {
+                // A plan that failed is due again later.
+                self.driver.run_for(60).map_err(|stopped| self.report(&stopped.to_string()))?;
+                Ok(true)
+            }
             Ok(Turn::Idle) => {
                 // Sidecars that did not answer are asked again.
                 self.driver.run_for(60).map_err(|stopped| self.report(&stopped.to_string()))?;
@@ -79,8 +85,14 @@ impl Life {
         }
     }
 
+    fn runs(&self) -> bool {
+        let status = self.driver.sim().sei_node(&key()).and_then(|node| node.status).unwrap_or_default();
+        let failed = status.plan.as_ref().is_some_and(|plan| plan.phase == PlanPhase::Failed);
+        status.phase() == NodePhase::Running && !failed
+    }
+
     fn turn_over(&mut self) {
-        let (sim, key) = (self.driver.sim(), NodeKey::new("nodes", "rpc-0"));
+        let (sim, key) = (self.driver.sim(), key());
         self.chapter = match self.chapter {
             Chapter::ComeUp => {
                 sim.user_edit(&key, |spec| spec["image"] = json!("registry.example/seid:v2"));
@@ -115,6 +127,10 @@ impl Life {
     fn report(&self, why: &str) -> String {
         format!("{}: {why}", self.name)
     }
+}
+
+fn key() -> NodeKey {
+    NodeKey::new("nodes", "rpc-0")
 }
 
 /// Which faults meet which, and how many.

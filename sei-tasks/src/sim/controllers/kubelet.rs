@@ -406,7 +406,7 @@ fn stop_containers(state: &mut State, uid: &str) {
     let id = run.id.clone();
     let running: Vec<String> = run.containers.keys().filter(|name| run.runs(name)).cloned().collect();
     for name in running {
-        let stopped = json!({ "name": name });
+        let stopped = json!({ "name": name, "image": image_of(state, &id, &name) });
         state.record(container_fact(false, &id, uid, &stopped));
     }
 }
