@@ -9,8 +9,8 @@ mod living;
 use living::secrets::{
     NAMES, certificate, consensus_keys, founder, keyring, passphrase, validator_with_keyring, validator_with_keys,
 };
+use living::with_issuers;
 use sei_planner::names::NodeKey;
-use sei_planner::platform::Platform;
 use sei_tasks::sim::{Driver, Fault, Options, Point, SeiOperator, Sim};
 use serde_json::{Value, json};
 
@@ -33,6 +33,11 @@ impl Node {
             "peers": [{"static": {"addresses": ["aa@peer.example:26656"]}}],
         });
         Self { what, spec, secrets: Vec::new() }
+    }
+
+    fn with_a_certificate_of_an_issuer(mut self) -> Self {
+        self.spec["sidecar"] = json!({"tls": {"issuerName": "ca"}});
+        self
     }
 
     fn behind_tls(mut self) -> Self {
@@ -58,7 +63,7 @@ fn bootstrapped() -> Node {
 /// A world in which a node was brought up and then updated.
 fn run(what: &str, node: &Node, options: Options) -> Driver<SeiOperator> {
     let sim = Sim::new(options);
-    let mut driver = sim.drive(SeiOperator { platform: Platform::demo() });
+    let mut driver = sim.drive(SeiOperator { platform: with_issuers() });
     for secret in &node.secrets {
         sim.user_apply(secret.clone()).unwrap();
     }
@@ -126,6 +131,12 @@ fn every_call_with_sidecars_that_take_their_time() {
 #[test]
 fn every_call_of_a_bootstrap_behind_tls() {
     every_fault_of(&bootstrapped().behind_tls(), &Options::default());
+}
+
+#[test]
+fn every_call_of_a_node_that_asks_an_issuer() {
+    let issued = Node::of("issuer", "fullNode", json!({})).with_a_certificate_of_an_issuer();
+    every_fault_of(&issued, &Options::default());
 }
 
 #[test]

@@ -18,6 +18,7 @@
 //! ```
 
 mod api;
+mod certificates;
 mod clock;
 mod consensus_keys;
 mod controllers;
@@ -49,7 +50,7 @@ pub use crash::{CrashAt, Fault, Point};
 pub use drive::{Driver, NotConverged, Operator, Reconcile, SeiOperator};
 pub use handlers::SeidConfig;
 pub use invariants::Violation;
-pub use options::{Delays, Durations, Options};
+pub use options::{CertManager, Delays, Durations, Options};
 pub use trace::{Call, Counters, Entry, Fact, Moment, SeidStart, Verb, What};
 
 use state::State;
