@@ -6,7 +6,7 @@ mod common;
 
 use common::{node, platform};
 use sei_planner::api::{PlanKindName, TaskPlan, Time};
-use sei_planner::node::{Observed, plan_node};
+use sei_planner::node::{Observed, Presence, plan_node, settled_status, validate};
 use sei_planner::platform::Platform;
 use sei_planner::task::{Task, codec, task_id};
 use serde_json::{Value, json};
@@ -194,6 +194,19 @@ fn an_issuers_certificate_is_waited_for_and_seen() {
     let issuer =
         json!({"nodeName": "rpc-0", "namespace": "sei", "issuerName": "demo-ca", "issuerKind": "ClusterIssuer"});
     assert_eq!(plan.tasks[1].params, issuer);
+
+    let valid = validate(&node, &platform).unwrap();
+    node.status = Some(settled_status(&valid, now));
+    let gone = Observed { certificate: Presence::Missing, ..Observed::default() };
+    let repair = plan_node(&node, &platform, &gone, now, PLAN_ID).plan.unwrap();
+    assert_eq!(kinds(&repair), ["apply-sidecar-cert"]);
+    node.spec.image = "seid:next".to_owned();
+    let update = plan_node(&node, &platform, &Observed::default(), now, PLAN_ID).plan.unwrap();
+    assert_eq!(
+        kinds(&update).join(" "),
+        "apply-sidecar-cert wait-for-sidecar-tls-secret apply-rbac-proxy-config apply-statefulset apply-service \
+         replace-pod observe-image observe-sidecar-tls mark-ready"
+    );
 }
 
 #[test]

@@ -24,6 +24,7 @@ struct Facts {
     service: String,
     data_volume: String,
     proxy_config: String,
+    certificate: String,
     tls_secret: String,
     sidecar: String,
     finished: Vec<String>,
@@ -50,6 +51,7 @@ impl Facts {
             service: presence(&self.service),
             data_volume: presence(&self.data_volume),
             proxy_config: presence(&self.proxy_config),
+            certificate: presence(&self.certificate),
             tls_secret: match self.tls_secret.as_str() {
                 "" => None,
                 "ready" => Some(verdict(true, "TLSSecretReady", "secret is well-formed")),

@@ -235,6 +235,22 @@ fn a_certificate_is_asked_of_an_allowed_issuer() {
     assert!(volumes.contains("rpc-0-sidecar-tls"), "{volumes}");
 }
 
+/// X.509 allows 64 bytes, and cert-manager refuses more.
+#[test]
+fn a_common_name_that_is_too_long_is_left_out() {
+    let settings = std::collections::BTreeMap::from([("SEI_TLS_ALLOWED_ISSUERS".to_owned(), "Issuer/ca".to_owned())]);
+    let settings = sei_planner::platform::Platform::demo_map().into_iter().chain(settings).collect();
+    let platform = sei_planner::platform::Platform::from_map(&settings).unwrap();
+    for (length, named) in [(42, true), (43, false)] {
+        let mut node = node(&json!({"fullNode": {}, "sidecar": {"tls": {"issuerName": "ca", "issuerKind": "Issuer"}}}));
+        node.metadata.name = Some("n".repeat(length));
+        let objects = render_node(&node, &platform).unwrap();
+        let spec = serde_json::to_value(&objects[1]).unwrap()["spec"].clone();
+        let (name, first) = (spec["commonName"].as_str(), spec["dnsNames"][0].as_str());
+        assert_eq!((name, name.is_some()), (first.filter(|name| name.len() <= 64), named));
+    }
+}
+
 /// Every difference has a row in the decisions, by its object and its words.
 #[test]
 fn every_difference_is_on_record() {

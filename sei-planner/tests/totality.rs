@@ -269,23 +269,23 @@ fn seen() -> impl Strategy<Value = Observed> {
     let tls_secret = select(vec![None, Some(true), Some(false)]).prop_map(|ready| {
         ready.map(|ready| TlsVerdict { ready, reason: "Why", message: "because".to_owned(), expires: None })
     });
-    let children = (presence(), presence(), presence(), presence(), tls_secret);
-    (children, pod, peers, sidecar, probe, finished).prop_map(
-        |((statefulset, service, data_volume, proxy_config, tls_secret), pod, peers, sidecar, in_flight, finished)| {
-            Observed {
-                statefulset,
-                service,
-                data_volume,
-                proxy_config,
-                tls_secret,
-                pod: (!pod.is_null()).then(|| PodFacts::of(&pod)),
-                peers,
-                sidecar,
-                finished,
-                in_flight,
-            }
-        },
-    )
+    let children = (presence(), presence(), presence(), presence(), presence(), tls_secret);
+    (children, pod, peers, sidecar, probe, finished).prop_map(|(children, pod, peers, sidecar, in_flight, finished)| {
+        let (statefulset, service, data_volume, proxy_config, certificate, tls_secret) = children;
+        Observed {
+            statefulset,
+            service,
+            data_volume,
+            proxy_config,
+            certificate,
+            tls_secret,
+            pod: (!pod.is_null()).then(|| PodFacts::of(&pod)),
+            peers,
+            sidecar,
+            finished,
+            in_flight,
+        }
+    })
 }
 
 fn outcome() -> impl Strategy<Value = Outcome> {
@@ -341,10 +341,16 @@ fn something_to_do(node: &SeiNode, seen: &Observed) -> bool {
     let image = status.current_image.as_deref() != Some(node.spec.image.as_str());
     let tls = node.spec.sidecar.as_ref().is_some_and(|sidecar| sidecar.tls.is_some());
     let gone = [seen.statefulset, seen.service].contains(&Presence::Missing)
-        || (tls && seen.proxy_config == Presence::Missing);
+        || (tls && seen.proxy_config == Presence::Missing)
+        || (asks_an_issuer(node) && seen.certificate == Presence::Missing);
     let keyed = node.spec.validator.as_ref().is_some_and(|validator| validator.signing_key.is_some());
     let unclaimed = keyed && status.signing_key_leases.is_empty();
     !running || image || gone || unclaimed || seen.sidecar == SidecarHealth::NotReady
+}
+
+fn asks_an_issuer(node: &SeiNode) -> bool {
+    let tls = node.spec.sidecar.as_ref().and_then(|sidecar| sidecar.tls.as_ref());
+    tls.is_some_and(|tls| tls.issuer_name.is_some())
 }
 
 /// Without a plan under way, a plan is made exactly when something is to be done (and nothing stands in its way).
@@ -358,7 +364,7 @@ fn plans_iff_there_is_something_to_do(node: &SeiNode, seen: &Observed, told: &No
     if !free || lost || told.outcome == PlanOutcome::Refused {
         return;
     }
-    let blocked = seen.tls_secret.as_ref().is_some_and(|secret| !secret.ready);
+    let blocked = !asks_an_issuer(node) && seen.tls_secret.as_ref().is_some_and(|secret| !secret.ready);
     match told.outcome {
         PlanOutcome::Plan => assert!(something_to_do(node, seen)),
         PlanOutcome::None => assert!(!something_to_do(node, seen)),

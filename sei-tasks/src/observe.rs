@@ -2,15 +2,16 @@
 
 use std::collections::BTreeSet;
 
-use sei_planner::api::{NodePhase, PlanPhase, SeiNodeStatus, TaskPlan, TaskStatus, conditions};
-use sei_planner::inspect::{TlsVerdict, tls_secret};
+use sei_planner::api::{NodePhase, PlanPhase, SeiNodeStatus, TaskPlan, TaskStatus};
+use sei_planner::inspect::tls_secret;
 use sei_planner::names::NodeKey;
 use sei_planner::node::{
-    Decision, Observed, PlanKind, PodFacts, Presence, SidecarHealth, TaskProbe, TlsSource, ValidNode, decide,
+    Decision, Issuer, Observed, PlanKind, PodFacts, Presence, SidecarHealth, TaskProbe, TlsSource, ValidNode, decide,
     next_write, service_task,
 };
 
-use crate::secrets::read_secret;
+use crate::issued;
+use crate::secrets::{read_secret, unavailable};
 use crate::serving::{Stage, pod_id, stage, watched_pod};
 use crate::sidecars;
 use crate::world::{Clock, Cluster, ClusterError, Kind, ObjectId, Sidecar, TaskState, World};
@@ -42,6 +43,7 @@ pub(crate) async fn observe<C: Cluster, S: Sidecar, K: Clock>(
         service: presence(world, service_known, &child(Kind::Service, &key.name)).await?,
         data_volume: presence(world, claim_known, &claim).await?,
         proxy_config,
+        certificate: Presence::Unknown,
         tls_secret: None,
         peers: label_peers(world, node),
         sidecar: health(world, node, status, pod.as_ref()).await,
@@ -73,15 +75,47 @@ pub(crate) async fn with_live_pod<C: Cluster, S: Sidecar, K: Clock>(
     Ok(Observed { pod, ..seen })
 }
 
-/// Adds what is to be said of a provisioned TLS Secret, where somebody wants to know: a plan that makes or replaces a pod is
-/// about to start, or a running node's was not looked at for long. A plan that is under way needs it no more.
+/// Adds what is to be said of the certificate of the TLS proxy, where somebody wants to know.
 pub(crate) async fn with_tls_secret<C: Cluster, S: Sidecar, K: Clock>(
     world: &World<C, S, K>,
     node: &ValidNode,
     status: &SeiNodeStatus,
     seen: Observed,
 ) -> Result<Observed, ClusterError> {
-    let Some(TlsSource::Secret(name)) = node.tls.as_ref().map(|tls| &tls.source) else { return Ok(seen) };
+    match node.tls.as_ref().map(|tls| &tls.source) {
+        Some(TlsSource::Secret(name)) => with_provisioned_secret(world, node, status, seen, name).await,
+        Some(TlsSource::Issuer(issuer)) => with_issued_certificate(world, node, status, seen, issuer).await,
+        None => Ok(seen),
+    }
+}
+
+/// A running node's certificate was not looked at for long: is it still asked for, and still good? Plans look for themselves.
+async fn with_issued_certificate<C: Cluster, S: Sidecar, K: Clock>(
+    world: &World<C, S, K>,
+    node: &ValidNode,
+    status: &SeiNodeStatus,
+    seen: Observed,
+    issuer: &Issuer,
+) -> Result<Observed, ClusterError> {
+    let now = world.clock.now();
+    let busy = status.plan.as_ref().is_some_and(|plan| plan.phase == PlanPhase::Active);
+    if status.phase() != NodePhase::Running || busy || !world.memory.secret_is_due(&node.key, now) {
+        return Ok(seen);
+    }
+    let issued = issued::look(world, node, issuer).await?;
+    world.memory.secret_was_read(&node.key, now);
+    Ok(Observed { certificate: issued.certificate, tls_secret: Some(issued.verdict), ..seen })
+}
+
+/// A plan that makes or replaces a pod is about to start, or a running node's Secret was not looked at for long. A plan
+/// that is under way needs it no more.
+async fn with_provisioned_secret<C: Cluster, S: Sidecar, K: Clock>(
+    world: &World<C, S, K>,
+    node: &ValidNode,
+    status: &SeiNodeStatus,
+    seen: Observed,
+    name: &str,
+) -> Result<Observed, ClusterError> {
     let now = world.clock.now();
     let needed = match decide(node, status, &seen, now) {
         Decision::Start(kind, _) | Decision::Supersede(kind, _) => kind.touches_the_pod(),
@@ -93,12 +127,9 @@ pub(crate) async fn with_tls_secret<C: Cluster, S: Sidecar, K: Clock>(
     }
     let verdict = match read_secret(world, &node.key.namespace, name).await {
         Ok(secret) => tls_secret(secret.as_ref(), name, &node.key.namespace, &node.required_dns_names(), now),
-        Err(error @ ClusterError::Rejected { .. }) => TlsVerdict {
-            ready: false,
-            reason: conditions::TLS_SECRET_UNAVAILABLE,
-            message: format!("transient error getting Secret {name:?}: {error}"),
-            expires: None,
-        },
+        Err(error @ ClusterError::Rejected { .. }) => {
+            unavailable(format!("transient error getting Secret {name:?}: {error}"))
+        }
         Err(error) => return Err(error),
     };
     world.memory.secret_was_read(&node.key, now);
@@ -138,7 +169,13 @@ fn applied_in(plan: &TaskPlan, kind: Kind) -> bool {
         Kind::Service => return service_task(plan).is_some(),
         Kind::ConfigMap => "apply-rbac-proxy-config",
         Kind::PersistentVolumeClaim => "ensure-data-pvc",
-        Kind::SeiNode | Kind::PersistentVolume | Kind::Pod | Kind::Job | Kind::Secret | Kind::Lease => return false,
+        Kind::SeiNode
+        | Kind::PersistentVolume
+        | Kind::Pod
+        | Kind::Job
+        | Kind::Secret
+        | Kind::Lease
+        | Kind::Certificate => return false,
     };
     plan.tasks.iter().any(|planned| planned.kind == task && planned.status == TaskStatus::Complete)
 }

@@ -8,7 +8,6 @@ use sei_planner::node::{
 
 use crate::delete::delete_node;
 use crate::finalizer::with_finalizer;
-use crate::not_yet::not_yet;
 use crate::observe::{observe, with_live_pod, with_tls_secret};
 use crate::run_plan::{Progress, restore_service, run_until_it_waits};
 use crate::secrets::pause_seconds;
@@ -34,10 +33,7 @@ pub async fn reconcile_node<C: Cluster, S: Sidecar, K: Clock>(
     }
     let node = with_finalizer(world, key, node).await?;
     let followed = match validate(&node, &world.platform) {
-        Ok(valid) => match not_yet(&valid) {
-            None => follow(world, &node, &valid).await,
-            Some(refusal) => refuse(world, &node, &refusal).await,
-        },
+        Ok(valid) => follow(world, &node, &valid).await,
         Err(refusal) => refuse(world, &node, &refusal).await,
     };
     // What the sidecar answered was not acted upon.

@@ -36,6 +36,9 @@ pub enum Kind {
     Secret,
     /// `coordination.k8s.io/v1` Lease: who holds a consensus key (D4). Read live, never watched.
     Lease,
+    /// `cert-manager.io/v1` Certificate, which an issuer is asked for. Read live, never watched: a cluster without
+    /// cert-manager does not know the kind, and a watch of it would fail for ever.
+    Certificate,
 }
 
 impl Kind {
@@ -47,6 +50,7 @@ impl Kind {
             Self::StatefulSet => "apps/v1",
             Self::Job => "batch/v1",
             Self::Lease => "coordination.k8s.io/v1",
+            Self::Certificate => "cert-manager.io/v1",
             Self::Service
             | Self::PersistentVolumeClaim
             | Self::PersistentVolume
@@ -70,6 +74,7 @@ impl Kind {
             Self::ConfigMap => "ConfigMap",
             Self::Secret => "Secret",
             Self::Lease => "Lease",
+            Self::Certificate => "Certificate",
         }
     }
 
@@ -87,6 +92,7 @@ impl Kind {
             Self::ConfigMap => "configmaps",
             Self::Secret => "secrets",
             Self::Lease => "leases",
+            Self::Certificate => "certificates",
         }
     }
 
@@ -103,12 +109,13 @@ impl Kind {
             | Self::Job
             | Self::ConfigMap
             | Self::Secret
-            | Self::Lease => true,
+            | Self::Lease
+            | Self::Certificate => true,
         }
     }
 
     /// Every kind.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::SeiNode,
         Self::StatefulSet,
         Self::Service,
@@ -119,6 +126,7 @@ impl Kind {
         Self::ConfigMap,
         Self::Secret,
         Self::Lease,
+        Self::Certificate,
     ];
 }
 
@@ -149,6 +157,9 @@ pub enum ClusterError {
     /// The object is not there (on writes; reads answer `None`).
     #[error("not found: {0}")]
     NotFound(String),
+    /// 404 on a kind: the cluster does not have its definition, so nobody can say whether the object is there.
+    #[error("the API server does not know this kind")]
+    UnknownKind,
     /// 4xx that the same request will get again: invalid, forbidden.
     #[error("rejected by the API server ({code}): {message}")]
     Rejected {

@@ -99,8 +99,6 @@ const PLANNER: &[Code] = &[
         "spec.image names the image of seid."),
     row("SEI0109", "no chain",
         "spec.chainId names the chain to follow, for example pacific-1."),
-    row("SEI0110", "not run yet: TLS by issuer",
-        "This version plans and renders certificates of an issuer, and does not run them yet. Provision a Secret and name it in spec.sidecar.tls.secretName, or leave spec.sidecar.tls out."),
     row("SEI0111", "issuer not allowed",
         "Issuers are trusted by the platform, not by the author of a node: the platform team lists them in SEI_TLS_ALLOWED_ISSUERS."),
     row("SEI0112", "not exactly one TLS source",

@@ -63,7 +63,7 @@ impl Views for WatchedViews {
             Kind::Pod => stored(&self.pods, id),
             Kind::Job => stored(&self.jobs, id),
             Kind::ConfigMap => stored(&self.config_maps, id),
-            Kind::SeiNode | Kind::PersistentVolume | Kind::Secret | Kind::Lease => None,
+            Kind::SeiNode | Kind::PersistentVolume | Kind::Secret | Kind::Lease | Kind::Certificate => None,
         }
     }
 

@@ -7,6 +7,7 @@ mod cost;
 mod deletion;
 mod harness;
 mod image_update;
+mod issuer;
 mod keys;
 mod mid_update;
 mod modes;
@@ -32,6 +33,7 @@ pub(crate) fn all() -> Vec<Trial> {
         Trial::new("archive_comes_up", modes::archive),
         Trial::new("validator_comes_up", modes::validator),
         Trial::new("validator_keys_have_one_holder", keys::one_holder),
+        Trial::new("certificate_is_asked_of_an_issuer", issuer::asked),
         Trial::new("founder_of_a_chain_comes_up", modes::founder),
         Trial::new("replayer_comes_up_through_a_bootstrap_job", modes::replayer),
         Trial::new("sidecar_restart_is_marked_ready_again", bring_up::sidecar_restart),

@@ -74,14 +74,17 @@ pub const TLS_SECRET_EXPIRED: &str = "TLSSecretExpired";
 /// Reason: the private key belongs to another certificate.
 pub const TLS_SECRET_KEY_MISMATCH: &str = "TLSSecretKeyMismatch";
 
+/// Reason: the certificate in the TLS Secret is not of the issuer that the spec names.
+pub const TLS_SECRET_OTHER_ISSUER: &str = "TLSSecretOtherIssuer";
+/// Reason: the cluster has no cert-manager to ask for a certificate.
+pub const CERT_MANAGER_MISSING: &str = "CertManagerMissing";
+
 /// Condition: the spec can be planned. Present only while it cannot, or after it once could not.
 pub const SPEC_ACCEPTED: &str = "SpecAccepted";
 /// Reason: the spec is planned.
 pub const ACCEPTED: &str = "Accepted";
 /// Reason: the spec contradicts itself.
 pub const INVALID_SPEC: &str = "InvalidSpec";
-/// Reason: the spec asks for something this version cannot do yet.
-pub const FEATURE_NOT_AVAILABLE: &str = "FeatureNotAvailable";
 /// Reason: the TLS issuer is not on the operator's allow-list.
 pub const ISSUER_NOT_ALLOWED: &str = "IssuerNotAllowed";
 /// Reason: the operator lacks a setting that the spec needs.

@@ -106,6 +106,8 @@ pub enum DriftKind {
     Service,
     /// The ConfigMap of the TLS proxy is gone.
     ProxyConfig,
+    /// The cert-manager Certificate of the TLS proxy is gone.
+    Certificate,
     /// Nobody is on record as the holder of the consensus key that the node runs with.
     SigningKeyClaim,
 }
@@ -119,6 +121,7 @@ impl DriftKind {
             Self::StatefulSet => "the StatefulSet",
             Self::Service => "the Service",
             Self::ProxyConfig => "the ConfigMap of the TLS proxy",
+            Self::Certificate => "the Certificate of the TLS proxy",
             Self::SigningKeyClaim => "the record that this node holds its consensus key",
         }
     }

@@ -7,6 +7,7 @@
 //! what is told is the name of the Secret, the data key, the rule that is broken and at most a line and a column. The one
 //! thing that is told of contents is public by nature: the DNS names and the dates of a certificate.
 
+mod certificate;
 mod claim;
 mod consensus_key;
 mod ed25519;
@@ -17,11 +18,12 @@ mod private_key;
 mod secret;
 mod tls;
 
+pub use certificate::certificate_says;
 pub use claim::{imported_claim, imported_volume};
 pub use consensus_key::{ConsensusKey, consensus_key};
 pub use keyring::{KeyringRefs, operator_keyring};
 pub use node_key::{NodeId, node_key};
-pub use tls::{TlsVerdict, served_certificate, tls_secret};
+pub use tls::{TlsVerdict, issued_tls_secret, served_certificate, tls_secret};
 
 /// What a check found.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -11,9 +11,13 @@ use super::pem::{PemFlaw, first_certificate, first_private_key};
 use super::private_key::PublicKey;
 use super::secret;
 use crate::api::{Time, conditions};
+use crate::node::Issuer;
 
 /// The type a TLS Secret must have.
 const SECRET_TYPE: &str = "kubernetes.io/tls";
+/// Annotations in which cert-manager says who issued what it wrote.
+const ISSUER_NAME: &str = "cert-manager.io/issuer-name";
+const ISSUER_KIND: &str = "cert-manager.io/issuer-kind";
 /// Most names of a certificate that a message shows.
 const NAMES_SHOWN_MAX: usize = 20;
 
@@ -73,6 +77,38 @@ pub fn tls_secret(
             message: format!("secret {name:?} is well-formed and SANs cover required DNS names"),
             expires,
         },
+    }
+}
+
+/// Checks a TLS Secret that cert-manager writes: as any other, and that the certificate in it is of this issuer. After
+/// an issuer was swapped, the Secret holds the old one's certificate until the new one has issued.
+#[must_use]
+pub fn issued_tls_secret(
+    secret: Option<&Secret>,
+    name: &str,
+    namespace: &str,
+    required_dns_names: &[String],
+    issuer: &Issuer,
+    now: Time,
+) -> TlsVerdict {
+    let verdict = tls_secret(secret, name, namespace, required_dns_names, now);
+    match secret.and_then(|secret| other_issuer(secret, issuer)) {
+        Some(other) if verdict.ready => {
+            let wanted = format!("{:?}/{}", issuer.kind, issuer.name);
+            let message = format!("secret {name:?} holds a certificate of {other}, not of {wanted}");
+            refused((conditions::TLS_SECRET_OTHER_ISSUER, message), verdict.expires)
+        }
+        Some(_) | None => verdict,
+    }
+}
+
+/// Who issued the certificate in a Secret by the annotations of cert-manager, if not this issuer.
+fn other_issuer(secret: &Secret, issuer: &Issuer) -> Option<String> {
+    let annotation = |what| secret.metadata.annotations.as_ref()?.get(what).map(String::as_str);
+    match (annotation(ISSUER_KIND), annotation(ISSUER_NAME)) {
+        (Some(kind), Some(name)) if kind == format!("{:?}", issuer.kind) && name == issuer.name => None,
+        (Some(kind), Some(name)) => Some(format!("{kind}/{name}")),
+        (_, None) | (None, _) => Some(format!("nobody (it has no annotations {ISSUER_KIND} and {ISSUER_NAME})")),
     }
 }
 
@@ -262,6 +298,26 @@ mod tests {
         let early =
             (TLS_SECRET_EXPIRED, r#"secret "s" certificate is not valid before 2025-01-01T00:00:00Z"#.to_owned());
         assert_eq!(verdict(Some(&tls(CERTIFICATE, KEY)), &[NAME], "2024-12-31"), early);
+    }
+
+    #[test]
+    fn an_issued_certificate_is_of_the_issuer_that_was_asked() {
+        let wanted = Issuer { name: "ca".to_owned(), kind: crate::api::IssuerKind::ClusterIssuer };
+        let now = Time::at("2026-01-01T00:00:00Z".parse().unwrap());
+        let judge = |annotations: &[(&str, &str)]| {
+            let mut secret = tls(CERTIFICATE, KEY);
+            let pairs = annotations.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
+            secret.metadata.annotations = Some(pairs.collect());
+            let found = issued_tls_secret(Some(&secret), "s", "ns", &[NAME.to_owned()], &wanted, now);
+            (found.reason, found.message)
+        };
+        assert_eq!(judge(&[(ISSUER_KIND, "ClusterIssuer"), (ISSUER_NAME, "ca")]).0, conditions::TLS_SECRET_READY);
+        let message = r#"secret "s" holds a certificate of Issuer/ca, not of ClusterIssuer/ca"#.to_owned();
+        let found = judge(&[(ISSUER_KIND, "Issuer"), (ISSUER_NAME, "ca")]);
+        assert_eq!(found, (conditions::TLS_SECRET_OTHER_ISSUER, message));
+        assert_eq!(judge(&[(ISSUER_NAME, "ca")]).0, conditions::TLS_SECRET_OTHER_ISSUER);
+        let missing = issued_tls_secret(None, "s", "ns", &[NAME.to_owned()], &wanted, now);
+        assert_eq!(missing.reason, conditions::TLS_SECRET_NOT_FOUND);
     }
 
     #[test]

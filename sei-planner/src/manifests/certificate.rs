@@ -10,6 +10,9 @@ use crate::node::ValidNode;
 const DURATION: &str = "2160h";
 const RENEW_BEFORE: &str = "360h";
 
+/// X.509 has no longer common names, and cert-manager refuses them. Nobody looks at it: the DNS names count.
+const COMMON_NAME_BYTES_MAX: usize = 64;
+
 /// `spec` of a `cert-manager.io/v1` Certificate.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -17,7 +20,8 @@ pub struct CertificateSpec {
     secret_name: String,
     duration: &'static str,
     renew_before: &'static str,
-    common_name: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    common_name: Option<String>,
     dns_names: Vec<String>,
     issuer_ref: IssuerRef,
 }
@@ -38,7 +42,7 @@ pub fn sidecar_certificate(node: &ValidNode) -> Option<Manifest> {
         secret_name: name.clone(),
         duration: DURATION,
         renew_before: RENEW_BEFORE,
-        common_name: node.key.service_host(),
+        common_name: Some(node.key.service_host()).filter(|name| name.len() <= COMMON_NAME_BYTES_MAX),
         dns_names: node.required_dns_names(),
         issuer_ref: IssuerRef { name: issuer.name.clone(), kind: issuer.kind, group: "cert-manager.io" },
     };

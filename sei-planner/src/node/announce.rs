@@ -57,8 +57,10 @@ fn tls_secret(old: &SeiNodeStatus, new: &SeiNodeStatus) -> Option<Event> {
             message: "sidecar TLS Secret validated; plan gate is open".to_owned(),
         }),
         (before, ConditionStatus::False) if before != Some(ConditionStatus::False) => {
-            let secret = new.sidecar_tls.as_ref().map_or("", |tls| tls.secret_name.as_str());
-            let message = format!("sidecar TLS Secret {secret:?}: {}", condition.message);
+            let message = match &new.sidecar_tls {
+                Some(tls) => format!("sidecar TLS Secret {:?}: {}", tls.secret_name, condition.message),
+                None => condition.message.clone(),
+            };
             Some(Event { warning: true, reason: c::SIDECAR_TLS_SECRET_NOT_READY, message })
         }
         (_, ConditionStatus::True | ConditionStatus::False | ConditionStatus::Unknown) => None,

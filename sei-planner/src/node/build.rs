@@ -155,8 +155,9 @@ fn update(node: &ValidNode, request: &PlanRequest<'_>) -> Vec<Task> {
         Task::ApplyService(node.key.clone()),
         replace_pod(node, request),
         Task::ObserveImage(ObserveImage { node: node.key.clone(), image: node.image.clone() }),
-        Task::MarkReady,
     ]);
+    tasks.extend(guards::observe_tls(node));
+    tasks.push(Task::MarkReady);
     tasks
 }
 
@@ -166,9 +167,10 @@ fn repair(node: &ValidNode, request: &PlanRequest<'_>, missing: &[DriftKind]) ->
         return update(node, request);
     }
     let key = missing.contains(&DriftKind::SigningKeyClaim).then(|| guards::claim_key(node)).flatten();
+    let certificate = missing.contains(&DriftKind::Certificate).then(|| guards::certificate(node)).flatten();
     let config = missing.contains(&DriftKind::ProxyConfig).then(|| Task::ApplyRbacProxyConfig(node.key.clone()));
     let service = missing.contains(&DriftKind::Service).then(|| Task::ApplyService(node.key.clone()));
-    key.into_iter().chain(config).chain(service).collect()
+    key.into_iter().chain(certificate).chain(config).chain(service).collect()
 }
 
 fn replace_pod(node: &ValidNode, request: &PlanRequest<'_>) -> Task {

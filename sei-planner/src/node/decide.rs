@@ -52,14 +52,15 @@ pub enum Wait {
 /// Decides from the spec, the stored status and the facts.
 #[must_use]
 pub fn decide(node: &ValidNode, status: &SeiNodeStatus, seen: &Observed, now: Time) -> Decision {
-    gate(seen, decide_ungated(node, status, seen, now))
+    gate(node, seen, decide_ungated(node, status, seen, now))
 }
 
-/// No plan makes or replaces a pod while the Secret with its certificate cannot be used.
-fn gate(seen: &Observed, decision: Decision) -> Decision {
+/// No plan makes or replaces a pod while the Secret with its certificate cannot be used. Where an issuer is asked for it,
+/// the plan itself does that, and waits.
+fn gate(node: &ValidNode, seen: &Observed, decision: Decision) -> Decision {
     match (&decision, &seen.tls_secret) {
         (Decision::Start(kind, _) | Decision::Supersede(kind, _), Some(secret))
-            if !secret.ready && kind.touches_the_pod() =>
+            if !secret.ready && node.tls_issuer().is_none() && kind.touches_the_pod() =>
         {
             Decision::Wait(Wait::ForTlsSecret { why: secret.message.clone() })
         }
@@ -252,6 +253,7 @@ fn missing(node: &ValidNode, seen: &Observed) -> Vec<DriftKind> {
         (DriftKind::StatefulSet, seen.statefulset, true),
         (DriftKind::Service, seen.service, true),
         (DriftKind::ProxyConfig, seen.proxy_config, node.tls.is_some()),
+        (DriftKind::Certificate, seen.certificate, node.tls_issuer().is_some()),
     ];
     let gone = |(kind, presence, wanted): (DriftKind, Presence, bool)| {
         (wanted && presence == Presence::Missing).then_some(kind)

@@ -13,10 +13,11 @@ pub struct Observed {
     pub service: Presence,
     /// The ConfigMap of the TLS proxy.
     pub proxy_config: Presence,
+    /// The cert-manager Certificate of the TLS proxy, if an issuer is asked for one and it was looked at.
+    pub certificate: Presence,
     /// The data claim.
     pub data_volume: Presence,
-    /// What is to be said of the Secret with the certificate of the TLS proxy, if somebody else provisions it and it was
-    /// looked at.
+    /// What is to be said of the Secret with the certificate of the TLS proxy, if it was looked at.
     pub tls_secret: Option<TlsVerdict>,
     /// The pod, when there is one.
     pub pod: Option<PodFacts>,

@@ -146,7 +146,7 @@ impl Projection {
         }
     }
 
-    /// Publishes what a provisioned Secret must be like, and what is to be said of it.
+    /// Publishes what a provisioned Secret must be like, and what is to be said of the Secret, whoever made it.
     fn tls(&mut self, node: &ValidNode, verdict: Option<&TlsVerdict>) {
         self.status.sidecar_tls = match node.tls.as_ref().map(|tls| &tls.source) {
             Some(TlsSource::Secret(secret_name)) => Some(SidecarTlsStatus {
@@ -155,7 +155,7 @@ impl Projection {
             }),
             Some(TlsSource::Issuer(_)) | None => None,
         };
-        if self.status.sidecar_tls.is_none() {
+        if node.tls.is_none() {
             self.status.conditions.retain(|condition| condition.kind != c::SIDECAR_TLS_SECRET_READY);
         } else if let Some(verdict) = verdict {
             let status = if verdict.ready { ConditionStatus::True } else { ConditionStatus::False };

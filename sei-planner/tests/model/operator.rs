@@ -221,6 +221,7 @@ fn observe(names: &Names, state: &State, node: &ValidNode, status: &SeiNodeStatu
         statefulset,
         service: presence(state.service, served || in_flight == TaskProbe::Unreachable),
         proxy_config,
+        certificate: Presence::Unknown,
         data_volume: presence(state.claim != Claim::Absent, applied("ensure-data-pvc") || holds_data),
         tls_secret: node.tls.is_some().then(|| verdict(state.tls_secret)),
         pod: state.pod.map(|pod| PodFacts {

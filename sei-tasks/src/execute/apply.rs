@@ -2,7 +2,8 @@
 
 use k8s_openapi::api::core::v1::PodSpec;
 use sei_planner::manifests::{
-    Manifest, isolation, proxy_config as proxy_config_of, service as service_of, statefulset as statefulset_of,
+    Manifest, isolation, proxy_config as proxy_config_of, service as service_of, sidecar_certificate,
+    statefulset as statefulset_of,
 };
 use sei_planner::node::{ValidNode, controller_uid};
 use sei_planner::step::Outcome;
@@ -42,6 +43,17 @@ pub(super) async fn proxy_config<C: Cluster, S: Sidecar, K: Clock>(
     }
 }
 
+/// The Certificate of the TLS proxy; there is nothing to do where no issuer is asked for one.
+pub(super) async fn certificate<C: Cluster, S: Sidecar, K: Clock>(
+    world: &World<C, S, K>,
+    node: &ValidNode,
+) -> Result<Outcome, ClusterError> {
+    match sidecar_certificate(node) {
+        Some(manifest) => apply(world, node, Kind::Certificate, &json(&manifest)?).await,
+        None => Ok(Outcome::Done(Vec::new())),
+    }
+}
+
 /// A forced apply would take over an object of somebody else, so one that the watch shows is left alone (S4).
 async fn apply<C: Cluster, S: Sidecar, K: Clock>(
     world: &World<C, S, K>,
@@ -52,8 +64,8 @@ async fn apply<C: Cluster, S: Sidecar, K: Clock>(
     let name = object["metadata"]["name"].as_str().unwrap_or_default();
     let id = ObjectId::new(kind, &node.key.namespace, name);
     let known = match world.cluster.cached(&id) {
-        // Only ConfigMaps of nodes are watched: one of somebody else would not be seen.
-        None if kind == Kind::ConfigMap => world.cluster.read(&id).await?,
+        // Only ConfigMaps of nodes are watched, and no Certificates: one of somebody else would not be seen.
+        None if [Kind::ConfigMap, Kind::Certificate].contains(&kind) => world.cluster.read(&id).await?,
         seen => seen,
     };
     if known.is_some_and(|known| controller_uid(&known).as_deref() != Some(&node.uid)) {

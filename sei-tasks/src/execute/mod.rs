@@ -2,6 +2,7 @@
 
 mod apply;
 mod bootstrap;
+mod certificate;
 mod checks;
 mod claim;
 mod keys;
@@ -60,12 +61,12 @@ pub(crate) async fn execute<C: Cluster, S: Sidecar, K: Clock>(
         | Task::GenerateGentx(_)
         | Task::UploadGenesisArtifacts(_)
         | Task::SetGenesisPeers => sidecar::run(world, node, plan, index, task).await,
-        Task::ApplySidecarCert(_) | Task::WaitForSidecarTlsSecret(_) | Task::ObserveSidecarTls(_) => {
-            Ok(terminal(format!("{} is not run yet by this version", task.kind())))
-        }
+        Task::ApplySidecarCert(_) => certificate::apply(world, node, at()).await,
+        Task::WaitForSidecarTlsSecret(asked) => certificate::wait(world, node, at(), asked).await,
+        Task::ObserveSidecarTls(asked) => certificate::observe(world, node, at(), asked).await,
     };
     let result = match result {
-        Ok(Outcome::Waiting(waiting)) => proxy::unless_it_lost_its_config(world, node, waiting).await,
+        Ok(Outcome::Waiting(waiting)) => proxy::unless_it_lost_its_objects(world, node, waiting).await,
         settled => settled,
     };
     result.unwrap_or_else(of_cluster_error)
@@ -76,7 +77,10 @@ fn of_cluster_error(error: ClusterError) -> Outcome {
     let why = error.to_string();
     Outcome::Failed(match error {
         ClusterError::Rejected { .. } => Failure::Terminal { why },
-        ClusterError::Conflict(_) | ClusterError::NotFound(_) | ClusterError::Unavailable(_) => Failure::Retry {
+        ClusterError::Conflict(_)
+        | ClusterError::NotFound(_)
+        | ClusterError::UnknownKind
+        | ClusterError::Unavailable(_) => Failure::Retry {
             after_seconds: LOOK_AGAIN_SECONDS,
             on: "the API server to accept the request".to_owned(),
             why,

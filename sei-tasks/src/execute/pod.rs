@@ -48,16 +48,33 @@ pub(super) async fn observe_image<C: Cluster, S: Sidecar, K: Clock>(
     node: &ValidNode,
     image: &str,
 ) -> Result<Outcome, ClusterError> {
-    match look(world, node).await? {
-        Look::Not(outcome) => Ok(outcome),
-        Look::Stale(_) => Ok(lost_ground("the pod is of an older template again")),
+    Ok(match look(world, node).await? {
+        Look::Not(outcome) => outcome,
+        Look::Stale(_) => stale_again(),
         Look::Applied(pod) if !image.is_empty() && pod.seid_image != image => {
-            Ok(lost_ground(format!("the pod runs {}, the plan applied {image}", pod.seid_image)))
+            lost_ground(format!("the pod runs {}, the plan applied {image}", pod.seid_image))
         }
         Look::Applied(pod) => {
-            Ok(when_running(&pod, node, || Outcome::Done(vec![Stamp::CurrentImage(pod.seid_image.clone())])))
+            when_running(&pod, node, || Outcome::Done(vec![Stamp::CurrentImage(pod.seid_image.clone())]))
         }
-    }
+    })
+}
+
+fn stale_again() -> Outcome {
+    lost_ground("the pod is of an older template again")
+}
+
+/// The pod of the applied template once it runs, or what to do until then.
+pub(super) async fn applied<C: Cluster, S: Sidecar, K: Clock>(
+    world: &World<C, S, K>,
+    node: &ValidNode,
+) -> Result<Result<PodFacts, Outcome>, ClusterError> {
+    Ok(match look(world, node).await? {
+        Look::Not(outcome) => Err(outcome),
+        Look::Stale(_) => Err(stale_again()),
+        Look::Applied(pod) if !pod.seid_running => Err(pod_to_run(node, Some(&pod))),
+        Look::Applied(pod) => Ok(pod),
+    })
 }
 
 /// What runs now, for a plan that brought the node up: the running pod's image, which must be the spec's.

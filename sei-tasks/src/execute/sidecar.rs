@@ -178,7 +178,7 @@ fn judge(planned: &PlannedTask, task: &Task, report: &Option<TaskReport>) -> Out
     }
 }
 
-fn of_sidecar_error(url: &str, planned: &PlannedTask, error: SidecarError) -> Outcome {
+pub(super) fn of_sidecar_error(url: &str, planned: &PlannedTask, error: SidecarError) -> Outcome {
     match error {
         SidecarError::Refused(why) => terminal(format!("sidecar rejected {} task: {why}", planned.kind)),
         SidecarError::Unreachable(why) => retry(&format!("the sidecar at {url} to answer"), &why),

@@ -11,6 +11,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
 use kube::api::{
     ApiResource, DeleteParams, DynamicObject, ListParams, ObjectMeta, Patch, PatchParams, PostParams, Preconditions,
 };
+use kube::core::Status;
 use kube::{Api, Client, Resource, ResourceExt};
 use sei_planner::api::{API_VERSION, FIELD_MANAGER, KIND, SeiNode, SeiNodeStatus};
 use sei_planner::names::NodeKey;
@@ -111,7 +112,11 @@ impl<V: Views> Cluster for KubeCluster<V> {
     }
 
     async fn read(&self, id: &ObjectId) -> Result<Option<Value>, ClusterError> {
-        in_time(self.api(id).get_opt(&id.name)).await?.map(encode).transpose()
+        match in_time(self.api(id).get(&id.name)).await {
+            Ok(object) => encode(object).map(Some),
+            Err(ClusterError::NotFound(_)) => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     async fn create(&self, id: &ObjectId, object: &Value) -> Result<Created, ClusterError> {
@@ -244,11 +249,18 @@ fn classified(error: kube::Error) -> ClusterError {
     };
     let message = status.message.clone();
     match status.code {
+        404 if is_about_a_kind(status) => ClusterError::UnknownKind,
         404 => ClusterError::NotFound(message),
         409 => ClusterError::Conflict(message),
         400 | 401 | 403 | 405 | 406 | 410 | 413 | 415 | 422 => ClusterError::Rejected { code: status.code, message },
         code => ClusterError::Unavailable(format!("{code}: {message}")),
     }
+}
+
+/// A 404 about an object names it. Where the kind itself has no definition, the API server answers with a plain text, and so
+/// says nothing of any object.
+fn is_about_a_kind(status: &Status) -> bool {
+    status.details.as_ref().is_none_or(|details| details.name.is_empty())
 }
 
 fn encode(object: impl serde::Serialize) -> Result<Value, ClusterError> {

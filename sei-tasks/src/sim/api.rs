@@ -22,7 +22,7 @@ use super::sidecar;
 use super::state::{State, node_id, node_key};
 use super::store::show;
 use super::trace::{Call, Fact, Verb, What};
-use super::{Sim, arrivals, clock, mishaps};
+use super::{CertManager, Sim, arrivals, clock, mishaps};
 
 /// A request of the operator.
 #[derive(Clone, Copy, Debug)]
@@ -416,15 +416,27 @@ impl Cluster for Sim {
     }
 
     async fn read(&self, id: &ObjectId) -> Result<Option<Value>, ClusterError> {
-        self.call(Request::Read(id), |state| Ok(state.store.get(id).map(|object| object.as_ref().clone()))).await
+        self.call(Request::Read(id), |state| {
+            known(state, id)?;
+            Ok(state.store.get(id).map(|object| object.as_ref().clone()))
+        })
+        .await
     }
 
     async fn create(&self, id: &ObjectId, object: &Value) -> Result<Created, ClusterError> {
-        self.call(Request::Create(id, object), |state| state.store.create(id, object, &mut state.ids)).await
+        self.call(Request::Create(id, object), |state| {
+            known(state, id)?;
+            state.store.create(id, object, &mut state.ids)
+        })
+        .await
     }
 
     async fn apply(&self, id: &ObjectId, object: &Value) -> Result<Value, ClusterError> {
-        self.call(Request::Apply(id, object), |state| state.store.apply(id, object, &mut state.ids)).await
+        self.call(Request::Apply(id, object), |state| {
+            known(state, id)?;
+            state.store.apply(id, object, &mut state.ids)
+        })
+        .await
     }
 
     async fn delete(&self, id: &ObjectId, uid: &str, children: Propagation) -> Result<(), ClusterError> {
@@ -455,6 +467,12 @@ impl Cluster for Sim {
         })
         .await
     }
+}
+
+/// The API server does not know the kinds of what is not installed.
+fn known(state: &State, id: &ObjectId) -> Result<(), ClusterError> {
+    let absent = id.kind == Kind::Certificate && state.options.cert_manager == CertManager::Absent;
+    if absent { Err(ClusterError::UnknownKind) } else { Ok(()) }
 }
 
 fn carries(node: &Value, selector: &BTreeMap<String, String>) -> bool {

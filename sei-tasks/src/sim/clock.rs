@@ -35,6 +35,10 @@ pub(super) enum Due {
     },
     /// The volume controllers look at this claim.
     Claim(ObjectId),
+    /// cert-manager looks at this Certificate.
+    Certificate(ObjectId),
+    /// cert-manager issues what this Certificate asks for.
+    Issue(ObjectId),
     /// The garbage collector looks around.
     Garbage,
     /// A task of a sidecar ends.

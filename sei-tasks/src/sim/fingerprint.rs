@@ -46,13 +46,16 @@ pub(super) fn of(state: &State) -> Value {
         Kind::Pod,
         Kind::Job,
         Kind::ConfigMap,
+        Kind::Certificate,
     ];
     let objects: Vec<Value> = kinds
         .into_iter()
         .flat_map(|kind| state.store.list(kind))
         .map(|(id, object)| match id.kind {
             Kind::Pod => pod(state, id, object),
-            Kind::StatefulSet | Kind::Service | Kind::Job | Kind::ConfigMap => without_status(object),
+            Kind::StatefulSet | Kind::Service | Kind::Job | Kind::ConfigMap | Kind::Certificate => {
+                without_status(object)
+            }
             Kind::PersistentVolumeClaim => claim(state, object),
             Kind::SeiNode | Kind::PersistentVolume | Kind::Secret | Kind::Lease => object.as_ref().clone(),
         })

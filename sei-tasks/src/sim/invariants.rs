@@ -129,7 +129,8 @@ fn check_delete(state: &State, key: &NodeKey, id: &ObjectId, uid: &str) -> Vec<F
         | Kind::Job
         | Kind::ConfigMap
         | Kind::Secret
-        | Kind::Lease => {}
+        | Kind::Lease
+        | Kind::Certificate => {}
     }
     found
 }

@@ -19,6 +19,7 @@
 
 mod api;
 mod arrivals;
+mod certificates;
 mod clock;
 mod consensus_keys;
 mod controllers;
@@ -53,7 +54,7 @@ pub use drive::{Driver, Fork, NotConverged, Operator, Reconcile, Rest, SeiOperat
 pub use faults::{CrashAt, Fault, Mishap, Point, Weather};
 pub use handlers::SeidConfig;
 pub use invariants::Violation;
-pub use options::{Delays, Durations, Options};
+pub use options::{CertManager, Delays, Durations, Options};
 pub use random::Random;
 pub use trace::{Call, Counters, Entry, Fact, Moment, SeidStart, Verb, What};
 

@@ -99,11 +99,15 @@ fn serves(pod: &Value, tls: bool, port: i64) -> bool {
     (tls == behind_a_proxy) && (!tls || port == TLS_PORT) && ports.any(|p| number(p, "/containerPort") == port)
 }
 
-/// Whether the pod's proxy presents this certificate. It goes on with the last one when its Secret is gone.
+/// Whether the pod's proxy presents this certificate. It read its Secret when it started, notices changes after a while,
+/// and goes on with the last one when its Secret is gone.
 fn presents(state: &State, pod: &Value, node: &NodeKey, pinned: Option<&[u8]>) -> bool {
     let volume = list(pod, "/spec/volumes").iter().find(|volume| text(volume, "/name") == CERTIFICATE_VOLUME);
     let name = volume.map(|volume| text(volume, "/secret/secretName")).unwrap_or_default();
-    let secret = state.store.get(&ObjectId::new(Kind::Secret, node.namespace.clone(), name));
+    let run = state.kubelet.pods.get(text(pod, "/metadata/uid"));
+    let noticed = state.now.plus_seconds(-state.options.delays.reload_seconds);
+    let read = run.and_then(|run| run.runs_since(PROXY)).map_or(noticed, |started| started.max(noticed));
+    let secret = state.store.get_at(&ObjectId::new(Kind::Secret, node.namespace.clone(), name), read);
     let Some(secret) = secret else { return pinned.is_some() };
     let served = Secret::deserialize(secret.as_ref()).ok().as_ref().and_then(served_certificate);
     served.as_deref() == pinned

@@ -21,6 +21,8 @@ pub struct Options {
     pub weather: Option<Weather>,
     /// Images that cannot be pulled.
     pub broken_images: BTreeSet<String>,
+    /// What cert-manager does.
+    pub cert_manager: CertManager,
     /// How many reconciles one node may have within one second of virtual time before it is called a hot loop.
     pub reconciles_per_second_max: u32,
     /// How many steps a run may take in all.
@@ -37,6 +39,7 @@ impl Default for Options {
             faults: BTreeMap::new(),
             weather: None,
             broken_images: BTreeSet::new(),
+            cert_manager: CertManager::Issues { after_seconds: 5 },
             reconciles_per_second_max: 50,
             steps_max: 1_000_000,
         }
@@ -73,6 +76,23 @@ impl Options {
     }
 }
 
+/// What cert-manager does in a world.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CertManager {
+    /// It is not installed: the API server does not know its kinds.
+    Absent,
+    /// It issues every certificate after a while.
+    Issues {
+        /// From a Certificate to its Secret.
+        after_seconds: i64,
+    },
+    /// Every attempt fails.
+    Fails {
+        /// What the Certificate says of it.
+        why: String,
+    },
+}
+
 /// How long things take in the cluster, in seconds.
 #[derive(Clone, Debug)]
 pub struct Delays {
@@ -93,6 +113,8 @@ pub struct Delays {
     pub bootstrap_seconds: i64,
     /// From the first founder's artifacts to the genesis and the peers that the chain's assembler makes of them.
     pub assemble_seconds: i64,
+    /// From a change of a Secret to the proxy that serves what is in it.
+    pub reload_seconds: i64,
     /// From the deletion of a pod to its end.
     pub terminate_seconds: i64,
     /// From the end of an owner to the deletion of what it owned.
@@ -112,6 +134,7 @@ impl Default for Delays {
             start_seconds: 2,
             bootstrap_seconds: 60,
             assemble_seconds: 20,
+            reload_seconds: 0,
             terminate_seconds: 10,
             garbage_seconds: 1,
             operator_restart_seconds: 5,

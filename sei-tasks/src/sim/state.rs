@@ -14,7 +14,7 @@ use crate::world::{Kind, ObjectId};
 use super::arrivals::{self, Arrival};
 use super::clock::{self, Due, Ids, Queue};
 use super::consensus_keys::ConsensusKeys;
-use super::controllers::{gc, job, kubelet, statefulset, volumes};
+use super::controllers::{cert_manager, gc, job, kubelet, statefulset, volumes};
 use super::invariants::Violation;
 use super::json::{list, number, text};
 use super::options::Options;
@@ -124,6 +124,7 @@ impl State {
                 kubelet::notice(self, &change);
                 volumes::notice(self, &change);
                 gc::notice(self, &change);
+                cert_manager::notice(self, &change);
                 self.tell_change(&change);
                 self.wake(&change);
             }
@@ -137,6 +138,8 @@ impl State {
             Due::Job(id) => job::sync(self, &id),
             Due::Pod { id, uid, step } => kubelet::step(self, &id, &uid, step),
             Due::Claim(id) => volumes::sync(self, &id),
+            Due::Certificate(id) => cert_manager::sync(self, &id),
+            Due::Issue(id) => cert_manager::issue(self, &id),
             Due::Garbage => gc::sync(self),
             Due::Task { pod, process, task, run } => sidecar::finish(self, &pod, process, &task, run),
             Due::KubeletBack => kubelet::pause(self, false),
@@ -236,7 +239,7 @@ fn woken(change: &Change) -> Option<NodeKey> {
             let node = node_label(pod).map(str::to_owned).or_else(|| owner_name(pod, "StatefulSet"))?;
             news.then(|| NodeKey::new(change.id.namespace.clone(), node))
         }
-        Kind::PersistentVolume | Kind::Secret | Kind::Lease => None,
+        Kind::PersistentVolume | Kind::Secret | Kind::Lease | Kind::Certificate => None,
     }
 }
 

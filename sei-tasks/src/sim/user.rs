@@ -9,13 +9,14 @@ use serde_json::{Value, json};
 use crate::world::{ClusterError, Kind, ObjectId};
 
 use super::clock::{self, Due};
+use super::controllers::cert_manager;
 use super::controllers::kubelet::{self, SEID, SIDECAR};
 use super::faults::Fault;
 use super::json::{self, text};
 use super::state::{State, node_id, node_label};
 use super::store::show;
 use super::trace::{Fact, What};
-use super::{SeidConfig, Sim};
+use super::{CertManager, SeidConfig, Sim};
 
 /// An action that waits for its time.
 #[derive(Clone)]
@@ -178,6 +179,19 @@ impl Sim {
             state.stall = None;
             kubelet::pause(state, false);
         });
+    }
+
+    /// Lets cert-manager do something else from now on, also with Certificates that it was asked for before.
+    pub fn set_cert_manager(&self, does: CertManager) {
+        self.act(format!("cert-manager: {does:?}"), |state| {
+            state.options.cert_manager = does;
+            cert_manager::look_at_all(state);
+        });
+    }
+
+    /// Lets cert-manager renew a certificate before its time.
+    pub fn renew_certificate(&self, id: &ObjectId) {
+        self.act(format!("renew {}", show(id)), |state| cert_manager::renew(state, id));
     }
 
     /// The configuration on a node's data volume; absent when there is no such volume.

@@ -9,12 +9,12 @@ use std::time::Instant;
 
 use sei_planner::api::{NodePhase, PlanPhase};
 use sei_planner::names::NodeKey;
-use sei_planner::platform::Platform;
 use sei_tasks::sim::{Driver, Fault, Point, SeiOperator, Sim, Turn};
 use sei_tasks::world::{self, ObjectId};
 use serde_json::{Value, json};
 
 use crate::kinds::{Kind, kinds};
+use crate::living::with_issuers;
 use crate::report::{Tally, layer};
 use crate::size::Size;
 
@@ -46,7 +46,7 @@ struct Life {
 impl Life {
     fn begins(kind: &Kind) -> Self {
         let sim = Sim::new(kind.options.clone());
-        let driver = sim.drive(SeiOperator { platform: Platform::demo() });
+        let driver = sim.drive(SeiOperator { platform: with_issuers() });
         for secret in &kind.secrets {
             sim.user_apply(secret.clone()).unwrap();
         }

@@ -34,6 +34,11 @@ impl Kind {
         self.with(vec![certificate(&NAMES)])
     }
 
+    fn with_a_certificate_of_an_issuer(mut self) -> Self {
+        self.spec["sidecar"] = json!({"tls": {"issuerName": "ca"}});
+        self
+    }
+
     /// With sidecars slow enough to be polled, and not so slow that polls drown the rest.
     fn slow(mut self, name: &'static str) -> Self {
         self.options = Options::default().realistic();
@@ -74,6 +79,7 @@ pub(crate) fn kinds() -> Vec<Kind> {
         Kind::new("keyring", "validator", validator_with_keyring()).with(vec![keyring(), passphrase()]),
         Kind::new("founder", "validator", founder()),
         Kind::new("archive", "archive", json!({})),
+        Kind::new("issuer", "fullNode", json!({})).with_a_certificate_of_an_issuer(),
     ];
     every.into_iter().filter(|kind| kind.name.contains(&asked)).collect()
 }

@@ -18,6 +18,13 @@ pub const V3: &str = "registry.example/seid:v3";
 /// Virtual seconds within which everything here comes to rest.
 pub const LIMIT_SECONDS: i64 = 6 * 3600;
 
+/// The demo platform, which trusts the ClusterIssuers `ca` and `other`.
+pub fn with_issuers() -> Platform {
+    let mut settings = Platform::demo_map();
+    settings.insert("SEI_TLS_ALLOWED_ISSUERS".to_owned(), "ClusterIssuer/ca,ClusterIssuer/other".to_owned());
+    Platform::from_map(&settings).unwrap()
+}
+
 pub struct Life {
     pub driver: Driver<SeiOperator>,
     pub key: NodeKey,
@@ -33,8 +40,12 @@ impl Life {
     }
 
     pub fn of(spec: Value, options: Options) -> Self {
+        Self::on(Platform::demo(), spec, options)
+    }
+
+    pub fn on(platform: Platform, spec: Value, options: Options) -> Self {
         let sim = Sim::new(options);
-        let driver = sim.drive(SeiOperator { platform: Platform::demo() });
+        let driver = sim.drive(SeiOperator { platform });
         let mut manifest = json!({
             "apiVersion": "sei.io/v1alpha1", "kind": "SeiNode",
             "metadata": {"namespace": "nodes", "name": "rpc-0"},

@@ -10,7 +10,17 @@ pub const ENTRY: &str = "a2V5cmluZy1jYW5hcnk=";
 pub const NAMES: [&str; 2] = ["rpc-0.nodes.svc.cluster.local", "rpc-0-0.rpc-0.nodes.svc.cluster.local"];
 
 pub fn secret(name: &str, data: Value) -> Value {
-    json!({"apiVersion": "v1", "kind": "Secret", "type": "Opaque", "metadata": {"namespace": "nodes", "name": name}, "data": data})
+    secret_in("nodes", name, data)
+}
+
+pub fn secret_in(namespace: &str, name: &str, data: Value) -> Value {
+    json!({"apiVersion": "v1", "kind": "Secret", "type": "Opaque", "metadata": {"namespace": namespace, "name": name}, "data": data})
+}
+
+/// A file of `fixtures/inspect/keys`, as the API server shows it.
+pub fn key_file(file: &str) -> Value {
+    let path = format!("{}/../fixtures/inspect/keys/{file}", env!("CARGO_MANIFEST_DIR"));
+    json!(k8s_openapi::ByteString(std::fs::read(path).unwrap()))
 }
 
 pub fn keyring() -> Value {
@@ -40,13 +50,8 @@ pub fn validator_with_keys(copy: &str) -> Value {
 
 /// The two Secrets of a validator; every copy holds the same consensus key.
 pub fn consensus_keys(copy: &str) -> [Value; 2] {
-    [("signing", "priv_validator_key.json", "validator.json"), ("node", "node_key.json", "node.json")].map(
-        |(what, key, file)| {
-            let path = format!("{}/../fixtures/inspect/keys/{file}", env!("CARGO_MANIFEST_DIR"));
-            let bytes = k8s_openapi::ByteString(std::fs::read(path).unwrap());
-            secret(&format!("{what}-{copy}"), json!({ key: bytes }))
-        },
-    )
+    [("signing", "priv_validator_key.json", "validator.json"), ("node", "node_key.json", "node.json")]
+        .map(|(what, key, file)| secret(&format!("{what}-{copy}"), json!({ key: key_file(file) })))
 }
 
 /// `spec.validator` of a founder.
@@ -61,12 +66,16 @@ pub fn founder() -> Value {
 
 /// A fresh self-signed certificate for these names, as the Secret `rpc-0-tls`.
 pub fn certificate(names: &[&str]) -> Value {
+    certificate_in("nodes", "rpc-0-tls", names)
+}
+
+pub fn certificate_in(namespace: &str, name: &str, names: &[&str]) -> Value {
     let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
     let CertifiedKey { cert, signing_key } = generate_simple_self_signed(names).unwrap();
     let base64 = |text: String| json!(k8s_openapi::ByteString(text.into_bytes()));
     json!({
         "apiVersion": "v1", "kind": "Secret", "type": "kubernetes.io/tls",
-        "metadata": {"namespace": "nodes", "name": "rpc-0-tls"},
+        "metadata": {"namespace": namespace, "name": name},
         "data": {"tls.crt": base64(cert.pem()), "tls.key": base64(signing_key.serialize_pem())},
     })
 }

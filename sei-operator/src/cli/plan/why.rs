@@ -23,7 +23,11 @@ pub(in crate::cli) struct Change {
 fn places(kind: DriftKind) -> Option<[&'static str; 2]> {
     match kind {
         DriftKind::Image => Some(["/spec/image", "/status/currentImage"]),
-        DriftKind::StatefulSet | DriftKind::Service | DriftKind::ProxyConfig | DriftKind::SigningKeyClaim => None,
+        DriftKind::StatefulSet
+        | DriftKind::Service
+        | DriftKind::ProxyConfig
+        | DriftKind::Certificate
+        | DriftKind::SigningKeyClaim => None,
     }
 }
 

@@ -1,6 +1,6 @@
 //! Tasks that stand before a pod is made or replaced: what the pod will mount must be there and whole.
 
-use crate::node::valid::{TlsSource, ValidNode};
+use crate::node::valid::ValidNode;
 use crate::task::{KeyringRef, SecretRef, SidecarCert, Task};
 
 /// Checks of the Secrets with keys.
@@ -30,22 +30,25 @@ pub(super) fn claim_key(node: &ValidNode) -> Option<Task> {
 
 /// Certificate and configuration of the TLS proxy.
 pub(super) fn tls(node: &ValidNode) -> Vec<Task> {
-    let Some(tls) = &node.tls else { return Vec::new() };
-    let mut tasks = match &tls.source {
-        TlsSource::Secret(_) => Vec::new(),
-        TlsSource::Issuer(_) => {
-            vec![Task::ApplySidecarCert(certificate(node)), Task::WaitForSidecarTlsSecret(certificate(node))]
-        }
-    };
+    if node.tls.is_none() {
+        return Vec::new();
+    }
+    let mut tasks: Vec<Task> = certificate(node).into_iter().collect();
+    tasks.extend(node.tls_issuer().map(|_| Task::WaitForSidecarTlsSecret(issued(node))));
     tasks.push(Task::ApplyRbacProxyConfig(node.key.clone()));
     tasks
 }
 
-/// Sees that the new pod serves the issuer's certificate.
-pub(super) fn observe_tls(node: &ValidNode) -> Option<Task> {
-    node.tls_issuer().map(|_| Task::ObserveSidecarTls(certificate(node)))
+/// Asks the issuer for a certificate; nobody where somebody else provisions it.
+pub(super) fn certificate(node: &ValidNode) -> Option<Task> {
+    node.tls_issuer().map(|_| Task::ApplySidecarCert(issued(node)))
 }
 
-fn certificate(node: &ValidNode) -> SidecarCert {
+/// Sees that the new pod serves the issuer's certificate.
+pub(super) fn observe_tls(node: &ValidNode) -> Option<Task> {
+    node.tls_issuer().map(|_| Task::ObserveSidecarTls(issued(node)))
+}
+
+fn issued(node: &ValidNode) -> SidecarCert {
     SidecarCert { node: node.key.clone(), issuer: node.tls_issuer().cloned() }
 }

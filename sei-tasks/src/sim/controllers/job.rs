@@ -24,7 +24,8 @@ pub(in crate::sim) fn notice(state: &mut State, change: &Change) {
         | Kind::PersistentVolume
         | Kind::ConfigMap
         | Kind::Secret
-        | Kind::Lease => None,
+        | Kind::Lease
+        | Kind::Certificate => None,
     };
     if let Some(id) = job {
         let delay = state.options.delays.statefulset_seconds.max(1);

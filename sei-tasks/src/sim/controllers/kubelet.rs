@@ -103,6 +103,14 @@ impl PodRun {
         found.is_some_and(|c| matches!(c.state, ContainerState::Running(_)))
     }
 
+    /// Since when a container runs.
+    pub(in crate::sim) fn runs_since(&self, container: &str) -> Option<Time> {
+        match self.containers.get(container)?.state {
+            ContainerState::Running(since) => Some(since),
+            ContainerState::Waiting(_) | ContainerState::Done => None,
+        }
+    }
+
     /// Whether any container runs.
     pub(in crate::sim) fn runs_anything(&self) -> bool {
         self.containers.values().any(|c| matches!(c.state, ContainerState::Running(_)))
@@ -132,7 +140,8 @@ pub(in crate::sim) fn notice(state: &mut State, change: &Change) {
         | Kind::Job
         | Kind::ConfigMap
         | Kind::Secret
-        | Kind::Lease => {}
+        | Kind::Lease
+        | Kind::Certificate => {}
     }
 }
 

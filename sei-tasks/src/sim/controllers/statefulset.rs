@@ -32,7 +32,8 @@ pub(in crate::sim) fn notice(state: &mut State, change: &Change) {
         | Kind::Job
         | Kind::ConfigMap
         | Kind::Secret
-        | Kind::Lease => None,
+        | Kind::Lease
+        | Kind::Certificate => None,
     };
     if let Some(id) = set {
         again(state, &id);

@@ -33,7 +33,8 @@ pub(in crate::sim) fn notice(state: &mut State, change: &Change) {
         | Kind::Job
         | Kind::ConfigMap
         | Kind::Secret
-        | Kind::Lease => {}
+        | Kind::Lease
+        | Kind::Certificate => {}
     }
 }
 

@@ -1,0 +1,94 @@
+//! A node that asks an issuer for its certificate: without cert-manager it waits and says so; with its definition installed
+//! the real API server stores the Certificate, and the test plays cert-manager.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use k8s_openapi::ByteString;
+use k8s_openapi::api::core::v1::Secret;
+use kube::api::{ApiResource, DynamicObject, PostParams};
+use kube::core::GroupVersionKind;
+use kube::{Api, ResourceExt};
+use rcgen::{CertifiedKey, generate_simple_self_signed};
+use sei_planner::api::SeiNode;
+use serde_json::{Value, json};
+
+use super::specs::{self, V1};
+use crate::support::place::Place;
+use crate::support::view::View;
+use crate::support::world::{World, install, uninstall};
+
+const CERTIFICATE: &str = "rpc-0-sidecar-tls";
+const READY: &str = "SidecarTLSSecretReady";
+const GARBAGE_DEADLINE: Duration = Duration::from_secs(60);
+
+pub(crate) async fn asked(world: Arc<World>) {
+    let place = world.served_place("issuer").await;
+    let mut spec = specs::from_genesis();
+    spec["sidecar"] = json!({"tls": {"issuerName": "ca"}});
+    place.create("rpc-0", spec).await;
+    let unknown = |view: &View| view.condition_is(READY, "False", "CertManagerMissing");
+    place.until("rpc-0", "the node says that there is no cert-manager", unknown).await;
+
+    install(&world.admin, &definition()).await;
+    let unissued = |view: &View| view.condition_is(READY, "False", "TLSSecretNotFound");
+    let view = place.until("rpc-0", "the node waits for its Secret", unissued).await;
+    assert!(view.stateful_set.is_none(), "no pod before its certificate");
+    let asked = certificates(&place).get(CERTIFICATE).await.expect("a Certificate");
+    let names: Vec<String> = serde_json::from_value(asked.data["spec"]["dnsNames"].clone()).expect("names");
+    assert_eq!(asked.data["spec"]["issuerRef"]["name"], "ca");
+    issue(&place, names).await;
+    place.until("rpc-0", "the node comes up", |view| view.settled_on(V1)).await;
+    let node = place.nodes.get("rpc-0").await.expect("the node");
+    assert_eq!(node.data["status"]["currentSidecarTLS"]["issuerName"], "ca");
+
+    place.delete::<SeiNode>("rpc-0").await;
+    is_collected(&place).await;
+    uninstall(&world.admin, "certificates.cert-manager.io").await;
+}
+
+fn certificates(place: &Place) -> Api<DynamicObject> {
+    let kind = ApiResource::from_gvk(&GroupVersionKind::gvk("cert-manager.io", "v1", "Certificate"));
+    Api::namespaced_with(place.world.admin.clone(), &place.namespace, &kind)
+}
+
+/// What cert-manager does.
+async fn issue(place: &Place, names: Vec<String>) {
+    let CertifiedKey { cert, signing_key } = generate_simple_self_signed(names).expect("a certificate");
+    let bytes = |text: String| json!(ByteString(text.into_bytes()));
+    let issuer = json!({"cert-manager.io/issuer-name": "ca", "cert-manager.io/issuer-kind": "ClusterIssuer"});
+    let secret: Value = json!({
+        "type": "kubernetes.io/tls",
+        "metadata": {"name": CERTIFICATE, "annotations": issuer},
+        "data": {"tls.crt": bytes(cert.pem()), "tls.key": bytes(signing_key.serialize_pem())},
+    });
+    let secret: Secret = serde_json::from_value(secret).expect("a Secret");
+    place.api::<Secret>().create(&PostParams::default(), &secret).await.expect("created");
+}
+
+async fn is_collected(place: &Place) {
+    let deadline = Instant::now() + GARBAGE_DEADLINE;
+    while let Some(left) = certificates(place).get_opt(CERTIFICATE).await.expect("the API server answers") {
+        assert!(Instant::now() < deadline, "{} outlives its node", left.name_any());
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+}
+
+/// As much of cert-manager's definition as stores what the operator applies.
+fn definition() -> DynamicObject {
+    let open = json!({"type": "object", "x-kubernetes-preserve-unknown-fields": true});
+    let schema = json!({"type": "object", "properties": {"spec": open, "status": open}});
+    serde_json::from_value(json!({
+        "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
+        "metadata": {"name": "certificates.cert-manager.io"},
+        "spec": {
+            "group": "cert-manager.io", "scope": "Namespaced",
+            "names": {"kind": "Certificate", "plural": "certificates", "singular": "certificate", "listKind": "CertificateList"},
+            "versions": [{
+                "name": "v1", "served": true, "storage": true,
+                "subresources": {"status": {}}, "schema": {"openAPIV3Schema": schema},
+            }],
+        },
+    }))
+    .expect("an object")
+}
