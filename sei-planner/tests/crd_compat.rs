@@ -46,6 +46,7 @@ const DIFFERENCES: &[(&str, &str, &str)] = &[
     ("status", "new property signingKeyLeases", "a consensus key has one holder, and its record outlives the operator"),
     ("status", "new property signingKeyMountedSecret", RECORD),
     ("status", "new property stateSyncConfigured", RECORD),
+    ("status", "new property statefulSetGeneration", "a write of somebody else to the StatefulSet is noticed"),
     ("status.plan", "new property kind", PLAN),
     ("status.plan", "new property drift", PLAN),
     ("status.plan", "new property targetGeneration", PLAN),

@@ -43,6 +43,7 @@ impl Facts {
         let presence = |word: &str| match word {
             "" => Presence::Unknown,
             "present" => Presence::Present,
+            "altered" => Presence::Altered,
             "missing" => Presence::Missing,
             other => panic!("presence {other}"),
         };

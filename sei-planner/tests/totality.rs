@@ -245,7 +245,7 @@ fn without_nulls(mut object: Value) -> Value {
 }
 
 fn seen() -> impl Strategy<Value = Observed> {
-    let presence = || select(vec![Presence::Unknown, Presence::Present, Presence::Missing]);
+    let presence = || select(vec![Presence::Unknown, Presence::Present, Presence::Altered, Presence::Missing]);
     let sidecar = select(vec![
         SidecarHealth::NotAsked,
         SidecarHealth::Ready,
@@ -340,9 +340,9 @@ fn something_to_do(node: &SeiNode, seen: &Observed) -> bool {
     let running = status.phase() == NodePhase::Running;
     let image = status.current_image.as_deref() != Some(node.spec.image.as_str());
     let tls = node.spec.sidecar.as_ref().is_some_and(|sidecar| sidecar.tls.is_some());
-    let gone = [seen.statefulset, seen.service].contains(&Presence::Missing)
-        || (tls && seen.proxy_config == Presence::Missing)
-        || (asks_an_issuer(node) && seen.certificate == Presence::Missing);
+    let gone = [seen.statefulset, seen.service].into_iter().any(Presence::is_lost)
+        || (tls && seen.proxy_config.is_lost())
+        || (asks_an_issuer(node) && seen.certificate.is_lost());
     let keyed = node.spec.validator.as_ref().is_some_and(|validator| validator.signing_key.is_some());
     let unclaimed = keyed && status.signing_key_leases.is_empty();
     !running || image || gone || unclaimed || seen.sidecar == SidecarHealth::NotReady
@@ -459,7 +459,8 @@ fn ask(node: &SeiNode, seen: &Observed, outcomes: &[Outcome], deleted: Index) {
     let built = told.plan.filter(|plan| plan.id == FRESH);
     if let (Some(_), Some(stored)) = (&built, &stored) {
         let same = stored.target_generation.is_none_or(|target| Some(target) == node.metadata.generation);
-        let lost = [seen.statefulset, seen.service, seen.data_volume, seen.proxy_config].contains(&Presence::Missing);
+        let children = [seen.statefulset, seen.service, seen.proxy_config];
+        let lost = children.into_iter().any(Presence::is_lost) || seen.data_volume == Presence::Missing;
         let may_go = stored.phase != PlanPhase::Active || !same || lost;
         assert!(may_go, "an active plan of this very spec was replaced");
     }

@@ -9,6 +9,7 @@ use sei_planner::node::{
     Decision, Issuer, Observed, PlanKind, PodFacts, Presence, SidecarHealth, TaskProbe, TlsSource, ValidNode, decide,
     next_write, service_task,
 };
+use serde_json::Value;
 
 use crate::issued;
 use crate::secrets::{read_secret, unavailable};
@@ -28,10 +29,14 @@ pub(crate) async fn observe<C: Cluster, S: Sidecar, K: Clock>(
     let known = |kind| was_applied(status, kind);
     let claim = child(Kind::PersistentVolumeClaim, &node.data_volume.claim);
     let claim_known = known(Kind::PersistentVolumeClaim) || holds_data(status);
-    let statefulset = presence(world, known(Kind::StatefulSet), &child(Kind::StatefulSet, &key.name)).await?;
+    let set = child(Kind::StatefulSet, &key.name);
+    let statefulset = match presence(world, known(Kind::StatefulSet), &set).await? {
+        Presence::Present if was_altered(world, status, &set).await? => Presence::Altered,
+        seen => seen,
+    };
     let proxy_known = node.tls.is_some() && known(Kind::ConfigMap);
     let proxy_config = presence(world, proxy_known, &child(Kind::ConfigMap, &key.proxy_config())).await?;
-    let lost = [statefulset, proxy_config].contains(&Presence::Missing);
+    let lost = [statefulset, proxy_config].into_iter().any(Presence::is_lost);
     let (finished, in_flight) = match plan_to_replace(node, status, lost) {
         Some(plan) => progress(world, node, plan).await,
         None => (Vec::new(), TaskProbe::NotAsked),
@@ -151,6 +156,18 @@ async fn presence<C: Cluster, S: Sidecar, K: Clock>(
     }
     let live = world.cluster.read(id).await?;
     Ok(if live.is_some() { Presence::Present } else { Presence::Missing })
+}
+
+/// Whether somebody else wrote the StatefulSet after us: also a write of an earlier process that was long on its way. A
+/// watch may show the StatefulSet that was before, so what it shows is confirmed by a live read.
+async fn was_altered<C: Cluster, S: Sidecar, K: Clock>(
+    world: &World<C, S, K>,
+    status: &SeiNodeStatus,
+    set: &ObjectId,
+) -> Result<bool, ClusterError> {
+    let Some(applied) = status.stateful_set_generation else { return Ok(false) };
+    let is_later = |set: Option<Value>| set.is_some_and(|set| set["metadata"]["generation"].as_i64() > Some(applied));
+    Ok(is_later(world.cluster.cached(set)) && is_later(world.cluster.read(set).await?))
 }
 
 fn was_applied(status: &SeiNodeStatus, kind: Kind) -> bool {

@@ -72,6 +72,9 @@ pub struct SeiNodeStatus {
     /// its pod is gone.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub signing_key_leases: Vec<String>,
+    /// `metadata.generation` of the StatefulSet after the last apply; a later one is somebody else's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stateful_set_generation: Option<i64>,
     /// Every claim that was ever imported; none of them is deleted, whatever the spec says now.
     #[serde(default, rename = "importedPVCs", skip_serializing_if = "Vec::is_empty")]
     pub imported_pvcs: Vec<String>,

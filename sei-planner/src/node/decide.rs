@@ -180,14 +180,16 @@ fn completed(plan: &TaskPlan, kind: &str) -> bool {
 /// Whether a child is gone that the plan has no task for: without it the plan may never end.
 fn misses_more(node: &ValidNode, plan: &TaskPlan, seen: &Observed) -> bool {
     let has = |kind| plan.tasks.iter().any(|task| task.kind == kind);
-    (seen.statefulset == Presence::Missing && !has("apply-statefulset"))
+    (seen.statefulset.is_lost() && !has("apply-statefulset"))
         || (seen.service == Presence::Missing && !has("apply-service"))
         || (proxy_config_gone(node, seen) && !has("apply-rbac-proxy-config"))
 }
 
 /// Somebody deleted what the plan had applied, and without which no pod starts.
 fn lost_under(node: &ValidNode, plan: &TaskPlan, seen: &Observed) -> Option<String> {
-    let lost = if completed(plan, "apply-statefulset") && seen.statefulset == Presence::Missing {
+    let lost = if completed(plan, "apply-statefulset") && seen.statefulset == Presence::Altered {
+        return Some("the StatefulSet was changed by somebody else".to_owned());
+    } else if completed(plan, "apply-statefulset") && seen.statefulset == Presence::Missing {
         "the StatefulSet"
     } else if completed(plan, "apply-rbac-proxy-config") && proxy_config_gone(node, seen) {
         "the ConfigMap of the TLS proxy"
@@ -238,7 +240,7 @@ fn decide_free(node: &ValidNode, status: &SeiNodeStatus, seen: &Observed) -> Dec
         return Decision::Start(PlanKind::Update(kinds), why);
     }
     if !missing.is_empty() {
-        let why = missing.iter().map(|kind| format!("{} is gone", kind.subject())).collect();
+        let why = missing.iter().map(|kind| format!("{} is {}", kind.subject(), fate(*kind, seen))).collect();
         return Decision::Start(PlanKind::Repair(missing), why);
     }
     if seen.sidecar == SidecarHealth::NotReady {
@@ -247,7 +249,16 @@ fn decide_free(node: &ValidNode, status: &SeiNodeStatus, seen: &Observed) -> Dec
     Decision::Idle
 }
 
-/// Objects of the node that somebody deleted.
+/// What happened to a lost object.
+fn fate(kind: DriftKind, seen: &Observed) -> &'static str {
+    if kind == DriftKind::StatefulSet && seen.statefulset == Presence::Altered {
+        "not as it was applied"
+    } else {
+        "gone"
+    }
+}
+
+/// Objects of the node that somebody deleted or changed.
 fn missing(node: &ValidNode, seen: &Observed) -> Vec<DriftKind> {
     let owned = [
         (DriftKind::StatefulSet, seen.statefulset, true),
@@ -255,9 +266,7 @@ fn missing(node: &ValidNode, seen: &Observed) -> Vec<DriftKind> {
         (DriftKind::ProxyConfig, seen.proxy_config, node.tls.is_some()),
         (DriftKind::Certificate, seen.certificate, node.tls_issuer().is_some()),
     ];
-    let gone = |(kind, presence, wanted): (DriftKind, Presence, bool)| {
-        (wanted && presence == Presence::Missing).then_some(kind)
-    };
+    let gone = |(kind, presence, wanted): (DriftKind, Presence, bool)| (wanted && presence.is_lost()).then_some(kind);
     owned.into_iter().filter_map(gone).collect()
 }
 
@@ -305,7 +314,7 @@ fn bring_up(
     let did = |kind: &str| earlier.is_some_and(|plan| done_in(plan, kind, &seen.finished));
     let ground = Ground {
         state_sync_done: status.state_sync_configured == Some(true) || did("configure-state-sync"),
-        roll: seen.statefulset == Presence::Present || seen.pod.is_some(),
+        roll: [Presence::Present, Presence::Altered].contains(&seen.statefulset) || seen.pod.is_some(),
         bootstrapped: status.bootstrapped_height.is_some() || did("await-bootstrap-complete"),
         bootstrap_left: earlier.is_some_and(leaves_bootstrap),
     };

@@ -41,8 +41,21 @@ pub enum Presence {
     Unknown,
     /// It is there and ours.
     Present,
+    /// It is there and ours, and somebody else changed it after we applied it: a live read said so.
+    Altered,
     /// It is not there: a live read said so.
     Missing,
+}
+
+impl Presence {
+    /// Whether the object is not as it was applied.
+    #[must_use]
+    pub fn is_lost(self) -> bool {
+        match self {
+            Self::Altered | Self::Missing => true,
+            Self::Unknown | Self::Present => false,
+        }
+    }
 }
 
 /// What `/v0/healthz` answered.

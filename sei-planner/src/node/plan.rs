@@ -12,7 +12,7 @@ use crate::platform::Platform;
 use crate::task::codec;
 
 /// How many tasks of earlier plans a plan waits for; the oldest are long over when there are more.
-const UNFINISHED_MAX: usize = 64;
+const UNFINISHED_MAX: usize = 100;
 
 /// What would happen to a node.
 #[derive(Clone, Debug, PartialEq)]

@@ -24,6 +24,8 @@ pub enum Stamp {
     StateSyncConfigured,
     /// This claim is imported, and never deleted.
     ImportedClaim(String),
+    /// `metadata.generation` of the StatefulSet after it was applied.
+    StatefulSetApplied(i64),
     /// The node holds the consensus key of this Lease.
     SigningKeyHeld(String),
     /// A person must say that a consensus key may move.
@@ -180,6 +182,7 @@ impl Projection {
             }
             // Asked once everything else is settled.
             Stamp::AskForKey { .. } => {}
+            Stamp::StatefulSetApplied(generation) => self.status.stateful_set_generation = Some(*generation),
             Stamp::Bootstrapped(height) => self.status.bootstrapped_height = Some(*height),
             Stamp::SidecarTls(issuer) => self.status.current_sidecar_tls = Some(issuer.clone()),
             Stamp::Check { condition, status, reason, message } => self.condition(condition, *status, reason, message),
@@ -241,6 +244,7 @@ impl Projection {
             | Stamp::SidecarReady
             | Stamp::StateSyncConfigured
             | Stamp::ImportedClaim(_)
+            | Stamp::StatefulSetApplied(_)
             | Stamp::SigningKeyHeld(_)
             | Stamp::Bootstrapped(_)
             | Stamp::SidecarTls(_)

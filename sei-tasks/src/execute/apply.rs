@@ -5,7 +5,7 @@ use sei_planner::manifests::{
     Manifest, isolation, proxy_config as proxy_config_of, service as service_of, sidecar_certificate,
     statefulset as statefulset_of,
 };
-use sei_planner::node::{ValidNode, controller_uid};
+use sei_planner::node::{Stamp, ValidNode, controller_uid};
 use sei_planner::step::Outcome;
 use serde::Deserialize;
 use serde_json::Value;
@@ -22,14 +22,20 @@ pub(super) async fn statefulset<C: Cluster, S: Sidecar, K: Clock>(
     if let Some(leak) = leak(node, &object, Stage::Production) {
         return Ok(terminal(leak));
     }
-    apply(world, node, Kind::StatefulSet, &object).await
+    Ok(match apply(world, node, Kind::StatefulSet, &object).await? {
+        Applied::Ours(set) => {
+            let generation = set["metadata"]["generation"].as_i64();
+            Outcome::Done(generation.map(Stamp::StatefulSetApplied).into_iter().collect())
+        }
+        Applied::Foreign(outcome) => outcome,
+    })
 }
 
 pub(super) async fn service<C: Cluster, S: Sidecar, K: Clock>(
     world: &World<C, S, K>,
     node: &ValidNode,
 ) -> Result<Outcome, ClusterError> {
-    apply(world, node, Kind::Service, &json(&service_of(node))?).await
+    apply(world, node, Kind::Service, &json(&service_of(node))?).await.map(Outcome::from)
 }
 
 /// The configuration of the TLS proxy; there is nothing to do where the node has none.
@@ -38,7 +44,7 @@ pub(super) async fn proxy_config<C: Cluster, S: Sidecar, K: Clock>(
     node: &ValidNode,
 ) -> Result<Outcome, ClusterError> {
     match proxy_config_of(node) {
-        Some(manifest) => apply(world, node, Kind::ConfigMap, &json(&manifest)?).await,
+        Some(manifest) => apply(world, node, Kind::ConfigMap, &json(&manifest)?).await.map(Outcome::from),
         None => Ok(Outcome::Done(Vec::new())),
     }
 }
@@ -49,8 +55,25 @@ pub(super) async fn certificate<C: Cluster, S: Sidecar, K: Clock>(
     node: &ValidNode,
 ) -> Result<Outcome, ClusterError> {
     match sidecar_certificate(node) {
-        Some(manifest) => apply(world, node, Kind::Certificate, &json(&manifest)?).await,
+        Some(manifest) => apply(world, node, Kind::Certificate, &json(&manifest)?).await.map(Outcome::from),
         None => Ok(Outcome::Done(Vec::new())),
+    }
+}
+
+/// What became of an apply.
+enum Applied {
+    /// The object as it stands after it.
+    Ours(Value),
+    /// An object of somebody else is in its place.
+    Foreign(Outcome),
+}
+
+impl From<Applied> for Outcome {
+    fn from(applied: Applied) -> Self {
+        match applied {
+            Applied::Ours(_) => Self::Done(Vec::new()),
+            Applied::Foreign(outcome) => outcome,
+        }
     }
 }
 
@@ -60,7 +83,7 @@ async fn apply<C: Cluster, S: Sidecar, K: Clock>(
     node: &ValidNode,
     kind: Kind,
     object: &Value,
-) -> Result<Outcome, ClusterError> {
+) -> Result<Applied, ClusterError> {
     let name = object["metadata"]["name"].as_str().unwrap_or_default();
     let id = ObjectId::new(kind, &node.key.namespace, name);
     let known = match world.cluster.cached(&id) {
@@ -69,10 +92,9 @@ async fn apply<C: Cluster, S: Sidecar, K: Clock>(
         seen => seen,
     };
     if known.is_some_and(|known| controller_uid(&known).as_deref() != Some(&node.uid)) {
-        return Ok(foreign(node, &id));
+        return Ok(Applied::Foreign(foreign(node, &id)));
     }
-    world.cluster.apply(&id, object).await?;
-    Ok(Outcome::Done(Vec::new()))
+    world.cluster.apply(&id, object).await.map(Applied::Ours)
 }
 
 /// How the pod of a StatefulSet or a Job would hand a Secret to somebody who must not have it (S5); `None` when it does not.

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::checks::SIGNING_KEY;
 use super::keys::{At, all_rules_passed};
-use super::{terminal, waiting};
+use super::{lost_ground, terminal};
 use crate::object::{text, uid, version};
 use crate::world::{Clock, Cluster, ClusterError, Created, Kind, ObjectId, Sidecar, World};
 
@@ -23,7 +23,10 @@ pub(super) async fn signing_key<C: Cluster, S: Sidecar, K: Clock>(
 ) -> Result<Outcome, ClusterError> {
     let claim = ObjectId::new(Kind::PersistentVolumeClaim, &node.key.namespace, &node.data_volume.claim);
     let Some(claim) = world.cluster.read(&claim).await? else {
-        return Ok(waiting(format!("claim {:?}, the disk that the key is to run on", node.data_volume.claim)));
+        return Ok(lost_ground(format!(
+            "the claim {:?}, the disk that the consensus key is to run on, is gone",
+            node.data_volume.claim
+        )));
     };
     take(world, node, at, &secret.secret_name, uid(&claim)).await
 }

@@ -65,5 +65,6 @@ fn forget_tasks(state: &mut State, pod: &ObjectId) {
     let disk = state.kubelet.pods.get(&uid).and_then(|run| run.disk.clone());
     if let Some(disk) = disk.and_then(|disk| state.sidecars.disks.get_mut(&disk)) {
         disk.rows.clear();
+        disk.forgot = true;
     }
 }

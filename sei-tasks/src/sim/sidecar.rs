@@ -63,6 +63,8 @@ pub(super) struct Disk {
     pub(super) markers: BTreeSet<&'static str>,
     /// The configuration of seid.
     pub(super) config: SeidConfig,
+    /// Whether the sidecar lost its database: what it did before nobody knows.
+    pub(super) forgot: bool,
     /// The chain that a founder's identity was made for, empty for none.
     pub(super) chain: String,
     /// Whether the founder's account is in the keyring: it is made first, and never twice.
@@ -113,9 +115,10 @@ pub(super) fn submit(state: &mut State, at: &Address, request: &TaskRequest) -> 
 }
 
 /// L6: a task that is to write the volume is not submitted while another one does, also one that an earlier process of the
-/// sidecar left unfinished: two of them would share the disk.
+/// sidecar left unfinished: two of them would share the disk. A sidecar that lost its database cannot say what it left.
 fn overtakes(state: &mut State, endpoint: &Endpoint, request: &TaskRequest) {
-    let rows = state.sidecars.disks.get(&endpoint.disk).into_iter().flat_map(|disk| &disk.rows);
+    let disk = state.sidecars.disks.get(&endpoint.disk).filter(|disk| !disk.forgot);
+    let rows = disk.into_iter().flat_map(|disk| &disk.rows);
     let mut writing =
         rows.filter(|(id, row)| row.state == TaskState::Running && writes_volume(&row.kind) && **id != request.id);
     let Some((_, row)) = writing.next().filter(|_| writes_volume(request.kind)) else {
