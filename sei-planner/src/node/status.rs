@@ -79,7 +79,7 @@ pub fn project_status(
     generation: i64,
     now: Time,
 ) -> SeiNodeStatus {
-    let mut next = Projection { status: old.clone(), generation, now };
+    let mut next = Projection { old, status: old.clone(), generation, now };
     match ran {
         Ran::Refused(refusal) => next.refuse(refusal),
         Ran::Decided { node, decision, plan, stamps } => {
@@ -103,18 +103,19 @@ pub fn project_status(
 /// The status of a node that is being deleted.
 #[must_use]
 pub fn terminating(old: &SeiNodeStatus, now: Time) -> SeiNodeStatus {
-    let mut next = Projection { status: old.clone(), generation: 0, now };
+    let mut next = Projection { old, status: old.clone(), generation: 0, now };
     next.phase(NodePhase::Terminating);
     next.status
 }
 
-struct Projection {
+struct Projection<'a> {
+    old: &'a SeiNodeStatus,
     status: SeiNodeStatus,
     generation: i64,
     now: Time,
 }
 
-impl Projection {
+impl Projection<'_> {
     fn refuse(&mut self, refusal: &Refusal) {
         if self.status.phase.is_none() {
             self.phase(NodePhase::Pending);
@@ -335,8 +336,8 @@ impl Projection {
 
     /// Sets a condition; its transition time moves only when its status flips (S12).
     fn condition(&mut self, kind: &str, status: ConditionStatus, reason: &str, message: &str) {
-        let known = self.status.conditions.iter_mut().find(|condition| condition.kind == kind);
-        let since = match &known {
+        // Whatever it was in between: what counts is what the last stored status said.
+        let since = match self.old.condition(kind) {
             Some(old) if old.status == status => old.last_transition_time,
             Some(_) | None => self.now,
         };
@@ -348,8 +349,8 @@ impl Projection {
             last_transition_time: since,
             observed_generation: (self.generation > 0).then_some(self.generation),
         };
-        match known {
-            Some(old) => *old = next,
+        match self.status.conditions.iter_mut().find(|condition| condition.kind == kind) {
+            Some(known) => *known = next,
             None => self.status.conditions.push(next),
         }
     }

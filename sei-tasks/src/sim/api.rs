@@ -45,7 +45,7 @@ pub(super) enum Request<'a> {
 }
 
 impl Request<'_> {
-    fn verb(&self) -> Verb {
+    pub(super) fn verb(&self) -> Verb {
         match self {
             Self::Node(_) => Verb::Node,
             Self::Read(_) | Self::Pods(_) => Verb::Read,
@@ -255,6 +255,9 @@ fn answer<T, E: Faulty>(
         Effect::Refused(error) | Effect::Hidden(error) => Some(Err(error)),
         Effect::Death { .. } => None,
     };
+    if let (Request::Submit(_, task), Some(Ok(_))) = (&request, &answer) {
+        state.process.accepted.insert(task.id.clone());
+    }
     let unserved = || answer.as_ref().map_or_else(|| "lost".to_owned(), outcome);
     let call = Call {
         number,

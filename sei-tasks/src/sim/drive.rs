@@ -17,6 +17,7 @@ use crate::reconcile::reconcile_node;
 use crate::world::{ClusterError, Kind, LookAgain, World};
 
 use super::Sim;
+use super::invariants::Violation;
 use super::json::text;
 use super::store::is_leaving;
 use super::trace::{Counters, Fact, What};
@@ -447,6 +448,10 @@ impl<O: Operator> Driver<O> {
     fn end(&self, key: &NodeKey, answer: &str) {
         self.sim.with(|state| {
             state.process.look = None;
+            if state.canaries.appear_in(answer) {
+                let what = format!("the answer of a reconcile of {key} holds a piece of a Secret");
+                state.violations.push(Violation { at: state.now, invariant: "S6", what });
+            }
             state.record(Fact::ReconcileEnd(key.clone(), answer.to_owned()));
         });
     }

@@ -23,6 +23,8 @@ pub(super) struct Process {
     pub(super) since: Option<Time>,
     /// How much older than usual the answer of the watch to the call under way is, in seconds.
     pub(super) stale_seconds: i64,
+    /// Ids of tasks that a sidecar accepted, and this process heard of it.
+    pub(super) accepted: BTreeSet<String>,
     /// resourceVersion of this process's last write to each node.
     written: BTreeMap<NodeKey, u64>,
     faults: BTreeMap<u64, Fault>,
@@ -72,6 +74,7 @@ impl Process {
         self.dead = false;
         self.look = None;
         self.written.clear();
+        self.accepted.clear();
     }
 
     /// A reconcile begins.

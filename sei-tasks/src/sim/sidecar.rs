@@ -132,6 +132,12 @@ fn writes_volume(kind: &str) -> bool {
     !["mark-ready", "snapshot-upload", "await-condition", "result-export"].contains(&kind)
 }
 
+/// Whether some sidecar has this task, and it did not fail.
+pub(super) fn is_known_and_well(state: &State, id: &str) -> bool {
+    let rows = state.sidecars.disks.values().filter_map(|disk| disk.rows.get(id));
+    rows.into_iter().any(|row| row.state != TaskState::Failed)
+}
+
 /// `GET /v0/tasks/{id}`.
 pub(super) fn task(state: &State, at: &Address, id: &str) -> Result<Option<TaskReport>, SidecarError> {
     let endpoint = reach(state, at)?;

@@ -15,7 +15,7 @@ use super::arrivals::{self, Arrival};
 use super::clock::{self, Due, Ids, Queue};
 use super::consensus_keys::ConsensusKeys;
 use super::controllers::{cert_manager, gc, job, kubelet, statefulset, volumes};
-use super::invariants::Violation;
+use super::invariants::{Canaries, Violation};
 use super::json::{list, number, text};
 use super::options::Options;
 use super::process::Process;
@@ -38,6 +38,7 @@ pub(super) struct State {
     pub(super) process: Process,
     pub(super) trace: Trace,
     pub(super) violations: Vec<Violation>,
+    pub(super) canaries: Canaries,
     pub(super) scheduled: BTreeMap<u64, Scheduled>,
     pub(super) arrivals: Vec<Arrival>,
     /// How much the operator's clock is ahead, in seconds.
@@ -64,6 +65,7 @@ impl State {
             process: Process::new(&options),
             trace: Trace::default(),
             violations: Vec::new(),
+            canaries: Canaries::default(),
             scheduled: BTreeMap::new(),
             arrivals: Vec::new(),
             skew_seconds: 0,
@@ -125,6 +127,7 @@ impl State {
                 volumes::notice(self, &change);
                 gc::notice(self, &change);
                 cert_manager::notice(self, &change);
+                self.learn_secret(&change);
                 self.tell_change(&change);
                 self.wake(&change);
             }
@@ -148,6 +151,12 @@ impl State {
         }
         self.react();
         None
+    }
+
+    fn learn_secret(&mut self, change: &Change) {
+        if let Some(secret) = change.after.as_ref().filter(|_| change.id.kind == Kind::Secret) {
+            self.canaries.learn(secret);
+        }
     }
 
     fn tell_change(&mut self, change: &Change) {

@@ -1,6 +1,11 @@
 //! What must never happen, checked at every call of the operator against the world as it stood before the call, and, where
-//! pods are concerned, when they are made and started. The names are those of the invariants in the reliability design: S3,
-//! S4, S5, S7, S8, S11, S13, and P3 of its list of old faults. L6 is checked by the sidecars.
+//! pods are concerned, when they are made and started. The names are those of the invariants in the reliability design: S3
+//! to S14, L5, and P3 of its list of old faults. S1 and S2 are in `consensus_keys.rs`, L6 is checked by the sidecars, L1 to
+//! L4 by the driver and by those who drive it.
+
+mod leaks;
+mod leaving;
+mod statuses;
 
 use std::fmt;
 
@@ -15,13 +20,16 @@ use serde_json::Value;
 
 use crate::world::{Kind, ObjectId, TaskRequest};
 
-use super::api::Request;
-use super::controllers::kubelet::{self, SEID};
-use super::controllers::statefulset::REVISION_LABEL;
-use super::json::{number, text};
-use super::state::{State, node_id, node_label};
-use super::store::{controller_uid, is_leaving, show};
-use super::trace::Fact;
+pub(super) use leaks::Canaries;
+
+use crate::sim::api::Request;
+use crate::sim::controllers::kubelet::{self, SEID};
+use crate::sim::controllers::statefulset::REVISION_LABEL;
+use crate::sim::json::{number, text};
+use crate::sim::sidecar;
+use crate::sim::state::{State, node_id, node_label};
+use crate::sim::store::{controller_uid, is_leaving, show};
+use crate::sim::trace::Fact;
 
 /// A broken invariant.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,6 +53,8 @@ pub(super) fn check(state: &mut State, request: &Request<'_>) {
     let Some(key) = state.process.look.as_ref().map(|look| look.key.clone()) else {
         return;
     };
+    let effect = out_of_date(state, &key, request);
+    let leak = leaks::in_request(&state.canaries, request);
     let found = match *request {
         Request::Node(_)
         | Request::Read(_)
@@ -55,17 +65,33 @@ pub(super) fn check(state: &mut State, request: &Request<'_>) {
         Request::Create(id, _) => vec![plan_first(state, &key, &show(id))],
         Request::Apply(id, _) => vec![plan_first(state, &key, &show(id)), own_child(state, &key, id)],
         Request::Delete(id, uid, _) => check_delete(state, &key, id, uid),
-        Request::PatchMetadata(id, ..) => check_metadata(state, &key, id),
+        Request::PatchMetadata(id, _, _, metadata) => check_metadata(state, &key, id, metadata),
         Request::WriteStatus(node, status) => check_status(state, &key, node, status),
-        Request::Submit(_, task) => vec![plan_first(state, &key, task.kind), planned_task(state, &key, task)],
+        Request::Submit(_, task) => {
+            vec![plan_first(state, &key, task.kind), planned_task(state, &key, task), once_an_attempt(state, task)]
+        }
     };
     let at = state.now;
-    for (invariant, what) in found.into_iter().flatten() {
+    for (invariant, what) in found.into_iter().chain([effect, leak]).flatten() {
         state.violations.push(Violation { at, invariant, what });
     }
 }
 
 type Finding = Option<(&'static str, String)>;
+
+/// S9: no effect on a view that is older than this process's own last write to the node.
+fn out_of_date(state: &State, key: &NodeKey, request: &Request<'_>) -> Finding {
+    let seen = state.process.look.as_ref()?.versions.iter().filter_map(|version| version.parse::<u64>().ok()).max();
+    let stale = seen.unwrap_or_default() < state.process.own_version(key);
+    let effect = request.verb().is_write() || matches!(request, Request::Submit(..));
+    (stale && effect).then(|| ("S9", format!("{key}: {:?} on a view older than the own last write", request.verb())))
+}
+
+/// S10: a process that was told that a task was accepted does not post it again while the task is there and did not fail.
+fn once_an_attempt(state: &State, request: &TaskRequest) -> Finding {
+    let again = state.process.accepted.contains(&request.id) && sidecar::is_known_and_well(state, &request.id);
+    again.then(|| ("S10", format!("{} {} is posted again", request.kind, request.id)))
+}
 
 /// S8: effects belong to a plan that is stored and active. A node that is being deleted needs none.
 fn plan_first(state: &State, key: &NodeKey, what: &str) -> Finding {
@@ -140,7 +166,7 @@ fn claim_may_go(state: &State, key: &NodeKey, id: &ObjectId) -> Finding {
     let claim = state.store.get(id)?;
     let node = state.store.get(&node_id(key))?;
     let imported = text(node, "/spec/dataVolume/import/pvcName") == id.name
-        || super::json::list(node, "/status/importedPVCs").contains(&Value::from(id.name.clone()));
+        || crate::sim::json::list(node, "/status/importedPVCs").contains(&Value::from(id.name.clone()));
     let kept = node.pointer("/spec/dataVolume/retainOnDelete") == Some(&Value::Bool(true));
     let own = controller_uid(claim) == text(node, "/metadata/uid");
     let fine = is_leaving(node) && own && !imported && !kept;
@@ -161,16 +187,19 @@ fn pod_is_outdated(state: &State, id: &ObjectId) -> Finding {
 }
 
 /// Children may lose their owner (S4); the node's own metadata is its own affair.
-fn check_metadata(state: &State, key: &NodeKey, id: &ObjectId) -> Vec<Finding> {
+fn check_metadata(state: &State, key: &NodeKey, id: &ObjectId, metadata: &Value) -> Vec<Finding> {
     if *id == node_id(key) {
-        return Vec::new();
+        return leaving::check(state, key, metadata);
     }
     let what = format!("patch of {}", show(id));
     vec![plan_first(state, key, &what), own_child(state, key, id)]
 }
 
 fn check_status(state: &mut State, key: &NodeKey, node: &SeiNode, status: &SeiNodeStatus) -> Vec<Finding> {
-    vec![single_writer(state, key, node), truthful_image(state, key, status)]
+    let before = state.node(key).and_then(|node| node.status).unwrap_or_default();
+    let mut found = statuses::check(key, &before, status);
+    found.extend([single_writer(state, key, node), truthful_image(state, key, status)]);
+    found
 }
 
 /// S7: one status write per reconcile, on a version of the node that this reconcile read.
