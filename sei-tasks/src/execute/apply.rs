@@ -42,7 +42,8 @@ pub(super) async fn proxy_config<C: Cluster, S: Sidecar, K: Clock>(
     }
 }
 
-/// A forced apply would take over an object of somebody else, so one that the watch shows is left alone (S4).
+/// A forced apply would take over an object of somebody else, so what is there is looked at before (S4). Where the watch shows
+/// nothing it may be behind, or not meant to show it.
 async fn apply<C: Cluster, S: Sidecar, K: Clock>(
     world: &World<C, S, K>,
     node: &ValidNode,
@@ -52,8 +53,7 @@ async fn apply<C: Cluster, S: Sidecar, K: Clock>(
     let name = object["metadata"]["name"].as_str().unwrap_or_default();
     let id = ObjectId::new(kind, &node.key.namespace, name);
     let known = match world.cluster.cached(&id) {
-        // Only ConfigMaps of nodes are watched: one of somebody else would not be seen.
-        None if kind == Kind::ConfigMap => world.cluster.read(&id).await?,
+        None => world.cluster.read(&id).await?,
         seen => seen,
     };
     if known.is_some_and(|known| controller_uid(&known).as_deref() != Some(&node.uid)) {
