@@ -366,6 +366,24 @@ fn a_foreign_claim_is_never_taken_over() {
     assert_eq!(sim.violations(), []);
 }
 
+/// S4: the watch does not show it yet, and a forced apply would take it over.
+#[test]
+fn an_object_that_somebody_made_a_moment_ago_is_not_taken_over() {
+    for (kind, version) in [("Service", "v1"), ("StatefulSet", "apps/v1")] {
+        for second in 0..6 {
+            let options = Options { watch_lag_seconds: 4, ..Options::default() };
+            let mut life = Life::begins(json!({}), options);
+            let foreign = json!({
+                "apiVersion": version, "kind": kind, "metadata": {"namespace": "nodes", "name": "rpc-0"}, "spec": {"replicas": 0},
+            });
+            life.sim().schedule(second, "somebody makes it", move |sim| drop(sim.user_apply(foreign)));
+            let what = format!("{kind} made after {second} s");
+            life.driver.run_for(600).unwrap_or_else(|stopped| panic!("{what}: {stopped}"));
+            assert_eq!(life.sim().violations(), [], "{what}");
+        }
+    }
+}
+
 #[test]
 fn deletion_leaves_nothing_but_what_should_stay() {
     for retain in [false, true] {

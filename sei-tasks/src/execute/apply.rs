@@ -77,7 +77,8 @@ impl From<Applied> for Outcome {
     }
 }
 
-/// A forced apply would take over an object of somebody else, so one that the watch shows is left alone (S4).
+/// A forced apply would take over an object of somebody else, so what is there is looked at before (S4). Where the watch shows
+/// nothing it may be behind, or not meant to show it.
 async fn apply<C: Cluster, S: Sidecar, K: Clock>(
     world: &World<C, S, K>,
     node: &ValidNode,
@@ -87,8 +88,7 @@ async fn apply<C: Cluster, S: Sidecar, K: Clock>(
     let name = object["metadata"]["name"].as_str().unwrap_or_default();
     let id = ObjectId::new(kind, &node.key.namespace, name);
     let known = match world.cluster.cached(&id) {
-        // Only ConfigMaps of nodes are watched, and no Certificates: one of somebody else would not be seen.
-        None if [Kind::ConfigMap, Kind::Certificate].contains(&kind) => world.cluster.read(&id).await?,
+        None => world.cluster.read(&id).await?,
         seen => seen,
     };
     if known.is_some_and(|known| controller_uid(&known).as_deref() != Some(&node.uid)) {
