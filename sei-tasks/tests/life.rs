@@ -376,7 +376,7 @@ fn an_object_that_somebody_made_a_moment_ago_is_not_taken_over() {
             let foreign = json!({
                 "apiVersion": version, "kind": kind, "metadata": {"namespace": "nodes", "name": "rpc-0"}, "spec": {"replicas": 0},
             });
-            life.sim().schedule(second, "somebody makes it", move |sim| drop(sim.user_apply(foreign)));
+            life.sim().schedule(second, "somebody makes it", move |sim| drop(sim.user_apply(foreign.clone())));
             let what = format!("{kind} made after {second} s");
             life.driver.run_for(600).unwrap_or_else(|stopped| panic!("{what}: {stopped}"));
             assert_eq!(life.sim().violations(), [], "{what}");

@@ -448,8 +448,8 @@ impl<O: Operator> Driver<O> {
     fn end(&self, key: &NodeKey, answer: &str) {
         self.sim.with(|state| {
             state.process.look = None;
-            if state.canaries.appear_in(answer) {
-                let what = format!("the answer of a reconcile of {key} holds a piece of a Secret");
+            if let Some(secret) = state.canaries.seen_in(answer) {
+                let what = format!("the answer of a reconcile of {key} holds a piece of {secret}");
                 state.violations.push(Violation { at: state.now, invariant: "S6", what });
             }
             state.record(Fact::ReconcileEnd(key.clone(), answer.to_owned()));

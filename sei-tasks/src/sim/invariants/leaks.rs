@@ -1,7 +1,7 @@
 //! S6: nothing secret in anything that the operator says or writes. Every Secret is a canary: no eight bytes of its value may
 //! appear, raw, in base64 or in hex.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 
 use k8s_openapi::api::core::v1::Secret;
 use serde::Deserialize;
@@ -19,46 +19,48 @@ const PUBLIC: [&str; 2] = ["tls.crt", "ca.crt"];
 /// Every piece of every Secret there ever was.
 #[derive(Clone, Debug, Default)]
 pub(in crate::sim) struct Canaries {
-    pieces: HashSet<[u8; WINDOW]>,
+    /// Each piece, and the Secret and key that it is of.
+    pieces: HashMap<[u8; WINDOW], String>,
 }
 
 impl Canaries {
     /// Remembers the values of a Secret.
     pub(in crate::sim) fn learn(&mut self, secret: &Value) {
         let Ok(secret) = Secret::deserialize(secret) else { return };
+        let of = secret.metadata.name.unwrap_or_default();
         for (name, value) in secret.data.into_iter().flatten() {
             if !PUBLIC.contains(&name.as_str()) {
-                self.learn_value(&value.0);
+                self.learn_value(&value.0, &format!("{of}[{name}]"));
             }
         }
     }
 
-    /// Of the key files of CometBFT only the private key is secret: address and public key are there to be told.
-    fn learn_value(&mut self, value: &[u8]) {
+    /// Of the key files of CometBFT only the private key is secret: address and public key are there to be told. The lines
+    /// that frame a PEM block are no secret.
+    fn learn_value(&mut self, value: &[u8], of: &str) {
         let key = serde_json::from_slice::<Value>(value).ok();
-        let private = key.as_ref().and_then(|key| key.pointer("/priv_key/value")).and_then(Value::as_str);
-        match private {
-            Some(private) => self.learn_bytes(private.as_bytes()),
-            // The lines that frame a PEM block are no secret.
-            None => value
-                .split(|byte| *byte == b'\n')
-                .filter(|line| !line.starts_with(b"-----"))
-                .for_each(|line| self.learn_bytes(line)),
+        match key.as_ref().and_then(|key| key.pointer("/priv_key/value")).and_then(Value::as_str) {
+            Some(private) => self.learn_bytes(private.as_bytes(), of),
+            None => {
+                let lines = value.split(|byte| *byte == b'\n').filter(|line| !line.starts_with(b"-----"));
+                lines.for_each(|line| self.learn_bytes(line, of));
+            }
         }
     }
 
-    fn learn_bytes(&mut self, secret: &[u8]) {
+    fn learn_bytes(&mut self, secret: &[u8], of: &str) {
         let hex: String = secret.iter().map(|byte| format!("{byte:02x}")).collect();
         let encoded = serde_json::to_value(k8s_openapi::ByteString(secret.to_vec())).unwrap_or_default();
         for form in [secret, hex.as_bytes(), encoded.as_str().unwrap_or_default().as_bytes()] {
-            self.pieces.extend(form.windows(WINDOW).filter_map(|piece| <[u8; WINDOW]>::try_from(piece).ok()));
+            let pieces = form.windows(WINDOW).filter_map(|piece| <[u8; WINDOW]>::try_from(piece).ok());
+            self.pieces.extend(pieces.map(|piece| (piece, of.to_owned())));
         }
     }
 
-    /// Whether a text holds a piece of a secret.
-    pub(in crate::sim) fn appear_in(&self, text: &str) -> bool {
+    /// The Secret and key that a text holds a piece of.
+    pub(in crate::sim) fn seen_in(&self, text: &str) -> Option<&str> {
         let mut windows = text.as_bytes().windows(WINDOW).filter_map(|piece| <[u8; WINDOW]>::try_from(piece).ok());
-        !self.pieces.is_empty() && windows.any(|piece| self.pieces.contains(&piece))
+        windows.find_map(|piece| self.pieces.get(&piece)).map(String::as_str)
     }
 }
 
@@ -77,7 +79,7 @@ pub(super) fn in_request(canaries: &Canaries, request: &Request<'_>) -> Finding 
         | Request::Task(..)
         | Request::Health(_) => return None,
     };
-    canaries.appear_in(&said).then(|| ("S6", format!("{what} holds a piece of a Secret")))
+    canaries.seen_in(&said).map(|secret| ("S6", format!("{what} holds a piece of {secret}")))
 }
 
 #[cfg(test)]
@@ -96,18 +98,18 @@ mod tests {
     #[test]
     fn every_form_of_a_secret_is_found_and_nothing_else() {
         for leak in ["so: rase-canary!", "cGFzc3BocmFzZS1j", "706173737068"] {
-            assert!(canaries().appear_in(leak), "{leak}");
+            assert!(canaries().seen_in(leak).is_some(), "{leak}");
         }
         for fine in ["public-certificate", "canary", "a passphrase that is too short", ""] {
-            assert!(!canaries().appear_in(fine), "{fine}");
+            assert!(canaries().seen_in(fine).is_none(), "{fine}");
         }
     }
 
     #[test]
     fn of_a_key_file_only_the_private_key_is_secret() {
         let mut canaries = Canaries::default();
-        canaries.learn_value(br#"{"address":"A0B1C2D3E4F5","priv_key":{"value":"c2VjcmV0LXNlY3JldA=="}}"#);
-        assert!(canaries.appear_in("c2VjcmV0LXN"));
-        assert!(!canaries.appear_in("A0B1C2D3E4F5"));
+        canaries.learn_value(br#"{"address":"A0B1C2D3E4F5","priv_key":{"value":"c2VjcmV0LXNlY3JldA=="}}"#, "key");
+        assert_eq!(canaries.seen_in("c2VjcmV0LXN"), Some("key"));
+        assert_eq!(canaries.seen_in("A0B1C2D3E4F5"), None);
     }
 }
