@@ -24,6 +24,14 @@ test:
 real *scenarios:
     cargo test -p sei-operator --features real-api-server --test real --locked -- {{ scenarios }}
 
+# What a change must survive: every fault at every call, pairs of faults, thousands of random lives
+campaign:
+    .ci/campaign change
+
+# The campaign at its full size: hours
+nightly:
+    .ci/campaign nightly
+
 # Watch a node come up, without a cluster
 demo:
     cargo run -p sei-operator -- simulate -f fixtures/samples/pacific-1-state-syncer.yaml

@@ -2,11 +2,20 @@
 //! built), any facts. It never panics, says the same thing twice, and keeps the promises of plans and tasks.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+#![allow(
+    clippy::disallowed_types,
+    clippy::disallowed_methods,
+    reason = "the size is chosen from outside; times are printed"
+)]
 
+use std::cell::Cell;
 use std::sync::LazyLock;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
+use proptest::test_runner::TestRunner;
 use sei_planner::api::{NodePhase, PlanPhase, SeiNode, SeiNodeStatus, TaskPlan, TaskStatus, Time};
 use sei_planner::inspect::TlsVerdict;
 use sei_planner::node::{
@@ -18,8 +27,6 @@ use sei_planner::step::{Failure, Outcome, Step, Waiting, settle, step};
 use sei_planner::task::{codec, task_id};
 use serde_json::{Value, json};
 
-/// Of each of the two halves, which run side by side.
-const CASES: u32 = 50_000;
 const FRESH: &str = "00000000-0000-4000-8000-000000000000";
 const TASKS: [&str; 32] = [
     "ensure-data-pvc",
@@ -479,26 +486,39 @@ fn ask(node: &SeiNode, seen: &Observed, outcomes: &[Outcome], deleted: Index) {
     }
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig { cases: CASES, failure_persistence: None, ..ProptestConfig::default() })]
-
-    #[test]
-    fn every_node_gets_an_answer(
-        node in node(),
-        seen in seen(),
-        outcomes in prop::collection::vec(outcome(), 0..30),
-        deleted in any::<Index>(),
-    ) {
-        ask(&node, &seen, &outcomes, deleted);
+/// How many cases there are: `CAMPAIGN=change` is what a change must pass, `nightly` ten times as much.
+fn cases() -> u32 {
+    match std::env::var("CAMPAIGN").as_deref() {
+        Err(_) | Ok("smoke") => 20_000,
+        Ok("change") => 100_000,
+        Ok("nightly") => 1_000_000,
+        Ok(other) => panic!("CAMPAIGN is {other:?}; write smoke, change or nightly"),
     }
+}
 
-    #[test]
-    fn every_other_node_gets_an_answer_too(
-        node in node(),
-        seen in seen(),
-        outcomes in prop::collection::vec(outcome(), 0..30),
-        deleted in any::<Index>(),
-    ) {
+/// The share of one processor; how long its slowest case took.
+fn share(cases: u32) -> Duration {
+    let questions = (node(), seen(), prop::collection::vec(outcome(), 0..30), any::<Index>());
+    let config = ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() };
+    let slowest = Cell::new(Duration::ZERO);
+    let answered = TestRunner::new(config).run(&questions, |(node, seen, outcomes, deleted)| {
+        let began = Instant::now();
         ask(&node, &seen, &outcomes, deleted);
-    }
+        slowest.set(slowest.get().max(began.elapsed()));
+        Ok(())
+    });
+    answered.unwrap_or_else(|failure| panic!("{failure}"));
+    slowest.get()
+}
+
+#[test]
+fn c5_every_node_gets_an_answer() {
+    let processors = thread::available_parallelism().map_or(1, usize::from);
+    let (began, share_of_each) = (Instant::now(), cases().div_ceil(u32::try_from(processors).unwrap()));
+    let slowest = thread::scope(|scope| {
+        let shares: Vec<_> = (0..processors).map(|_| scope.spawn(move || share(share_of_each))).collect();
+        shares.into_iter().map(|share| share.join().unwrap()).max().unwrap_or_default()
+    });
+    let (cases, took) = (usize::try_from(share_of_each).unwrap() * processors, began.elapsed().as_secs_f64());
+    println!("C5 properties: {cases} runs, 0 failed, {took:.1} s, slowest {:.4} s", slowest.as_secs_f64());
 }

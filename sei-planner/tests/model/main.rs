@@ -16,6 +16,7 @@ mod world;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use explore::{Report, explore};
 use models::{Model, Rules, image_update, models};
@@ -41,18 +42,29 @@ fn explore_all(models: &[Model]) -> Vec<Report> {
     reports
 }
 
-fn print_table(reports: &[Report]) {
+/// A line a model, and one for all of them.
+fn print_table(reports: &[Report], took: Duration) {
     println!("{:<20} | {:>9} | {:>11} | {:>10} | {:>7}", "model", "states", "transitions", "violations", "seconds");
     for Report { name, states, transitions, found, took } in reports {
         println!("{name:<20} | {states:>9} | {transitions:>11} | {:>10} | {:>7.1}", found.len(), took.as_secs_f64());
+    }
+    let (states, found): (usize, usize) =
+        (reports.iter().map(|report| report.states).sum(), reports.iter().map(|report| report.found.len()).sum());
+    if let Some(slowest) = reports.iter().max_by_key(|report| report.took) {
+        let (took, longest) = (took.as_secs_f64(), slowest.took.as_secs_f64());
+        println!(
+            "C1 model check: {states} runs, {found} failed, {took:.1} s, slowest {longest:.1} s ({})",
+            slowest.name
+        );
     }
 }
 
 #[test]
 fn no_model_finds_an_unsafe_step_or_a_trap() {
     let more = std::env::var("MODEL_DEPTH").map_or(0, |more| more.parse().unwrap());
+    let began = Instant::now();
     let reports = explore_all(&models(more));
-    print_table(&reports);
+    print_table(&reports, began.elapsed());
     for (report, (invariant, found)) in reports.iter().flat_map(|report| report.found.iter().map(move |f| (report, f)))
     {
         println!("\n{}: {invariant} after {} steps\n{}", report.name, found.steps, found.text);
