@@ -2,6 +2,7 @@
 //! appear, raw, in base64 or in hex.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use k8s_openapi::api::core::v1::Secret;
 use serde::Deserialize;
@@ -16,11 +17,42 @@ const WINDOW: usize = 8;
 /// Values of Secrets that everybody may read.
 const PUBLIC: [&str; 2] = ["tls.crt", "ca.crt"];
 
-/// Every piece of every Secret there ever was.
+/// Every piece of every Secret there ever was. Worlds that fork share them.
 #[derive(Clone, Debug, Default)]
-pub(in crate::sim) struct Canaries {
+pub(in crate::sim) struct Canaries(Arc<Pieces>);
+
+#[derive(Clone, Debug, Default)]
+struct Pieces {
     /// Each piece, and the Secret and key that it is of.
-    pieces: HashMap<[u8; WINDOW], String>,
+    known: HashMap<u64, String>,
+    /// Places of pieces in a table: nearly every window of a text is found not to be one without a look at the map.
+    marked: Vec<bool>,
+}
+
+/// Size of the table, a power of two.
+const PLACES_BITS: u32 = 16;
+
+fn place(piece: u64) -> usize {
+    usize::try_from(piece.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (u64::BITS - PLACES_BITS)).unwrap_or_default()
+}
+
+/// Every eight bytes in a row.
+fn windows(text: &[u8]) -> impl Iterator<Item = u64> {
+    let pieces = text.windows(WINDOW).filter_map(|piece| <[u8; WINDOW]>::try_from(piece).ok());
+    pieces.map(u64::from_be_bytes)
+}
+
+impl Pieces {
+    fn add(&mut self, piece: u64, of: &str) {
+        self.marked.resize(1 << PLACES_BITS, false);
+        self.marked[place(piece)] = true;
+        self.known.entry(piece).or_insert_with(|| of.to_owned());
+    }
+
+    fn find(&self, piece: u64) -> Option<&str> {
+        let marked = self.marked.get(place(piece)).is_some_and(|marked| *marked);
+        marked.then(|| self.known.get(&piece)).flatten().map(String::as_str)
+    }
 }
 
 impl Canaries {
@@ -52,15 +84,14 @@ impl Canaries {
         let hex: String = secret.iter().map(|byte| format!("{byte:02x}")).collect();
         let encoded = serde_json::to_value(k8s_openapi::ByteString(secret.to_vec())).unwrap_or_default();
         for form in [secret, hex.as_bytes(), encoded.as_str().unwrap_or_default().as_bytes()] {
-            let pieces = form.windows(WINDOW).filter_map(|piece| <[u8; WINDOW]>::try_from(piece).ok());
-            self.pieces.extend(pieces.map(|piece| (piece, of.to_owned())));
+            let pieces = Arc::make_mut(&mut self.0);
+            windows(form).for_each(|piece| pieces.add(piece, of));
         }
     }
 
     /// The Secret and key that a text holds a piece of.
     pub(in crate::sim) fn seen_in(&self, text: &str) -> Option<&str> {
-        let mut windows = text.as_bytes().windows(WINDOW).filter_map(|piece| <[u8; WINDOW]>::try_from(piece).ok());
-        windows.find_map(|piece| self.pieces.get(&piece)).map(String::as_str)
+        windows(text.as_bytes()).find_map(|piece| self.0.find(piece))
     }
 }
 
