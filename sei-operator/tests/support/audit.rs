@@ -1,5 +1,6 @@
 //! What the operator asked of the API server: the lines of the audit log, in which it is the only user.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::path::PathBuf;
 
@@ -49,7 +50,7 @@ pub(crate) struct Request {
     pub(crate) name: String,
     pub(crate) code: u64,
     pub(crate) uri: String,
-    /// Only for our own kinds, see the audit policy.
+    /// Only for our own kinds and deletes of pods, see the audit policy.
     pub(crate) body: Value,
 }
 
@@ -146,6 +147,15 @@ impl Requests {
     /// deletes a stopped pod by name, at times twice, and then the second delete hits the pod that follows.
     pub(crate) fn pod_deletes(&self) -> Requests {
         self.only(|request| request.verb == "delete" && request.resource == "pods" && request.code == 200)
+    }
+
+    /// Uids of the pods that were asked to go, by deletes that were obeyed or whose answer nobody heard: the operator may
+    /// have been killed in between.
+    pub(crate) fn pods_asked_to_go(&self) -> BTreeSet<String> {
+        let deletes = self.0.iter().filter(|request| request.verb == "delete" && request.resource == "pods");
+        let not_refused = |request: &&Request| ![404, 409].contains(&request.code);
+        let uid = |request: &Request| request.body["preconditions"]["uid"].as_str().map(str::to_owned);
+        deletes.filter(not_refused).filter_map(uid).collect()
     }
 
     pub(crate) fn events(&self) -> Requests {

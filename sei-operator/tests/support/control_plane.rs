@@ -344,8 +344,8 @@ fn kubeconfig(user: &str, api_port: u16, authority: &Path) -> Value {
     })
 }
 
-/// The operator's requests and nobody else's; with bodies for our own kinds, which show when a plan was stored.
-/// Never with bodies of other kinds: among them are Secrets.
+/// The operator's requests and nobody else's; with bodies for our own kinds, which show when a plan was stored, and for
+/// deletes of pods, which name the uid. Never with bodies of other kinds: among them are Secrets.
 fn audit_policy() -> Value {
     json!({
         "apiVersion": "audit.k8s.io/v1",
@@ -353,6 +353,7 @@ fn audit_policy() -> Value {
         "omitStages": ["RequestReceived", "ResponseStarted"],
         "rules": [
             {"level": "Request", "users": ["operator"], "resources": [{"group": "sei.io"}]},
+            {"level": "Request", "users": ["operator"], "verbs": ["delete"], "resources": [{"group": "", "resources": ["pods"]}]},
             {"level": "Metadata", "users": ["operator"]},
             {"level": "None"},
         ],
