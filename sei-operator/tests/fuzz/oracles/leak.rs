@@ -1,7 +1,7 @@
 //! Finds eight bytes in a row of a secret in what was said: raw, escaped, as numbers, in hex or in base64, and also where the
 //! secret itself is written in hex or base64.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::Told;
@@ -16,24 +16,57 @@ pub fn leak(told: &Told) -> Option<String> {
     if told.secrets.iter().all(Vec::is_empty) {
         return None;
     }
-    let said: HashSet<u64> = told.said.iter().flat_map(|text| windows(without(text, &told.names).as_bytes())).collect();
-    let secrets = told.secrets.iter().flat_map(|secret| windows(secret));
-    let shown: HashSet<u64> = secrets.filter(|window| said.contains(window)).collect();
+    let said = Seen::of(told.said.iter().flat_map(|text| windows(without(text, &told.names).as_bytes())).collect());
+    let mut shown = Vec::new();
+    for secret in &told.secrets {
+        Windows::over(secret, |window| {
+            if said.holds(window) {
+                shown.push(window)
+            }
+        });
+    }
     if shown.is_empty() {
         return None;
     }
     let words = vocabulary(told.vocabulary);
-    let public: HashSet<u64> = told.public.iter().flat_map(|text| windows(text)).collect();
-    let piece = shown.iter().filter(|window| !words.contains(*window) && !public.contains(*window)).min()?;
+    let public = Seen::of(told.public.iter().flat_map(|text| windows(text)).collect());
+    let piece = shown.iter().find(|window| !words.holds(**window) && !public.holds(**window))?;
     Some(piece.to_be_bytes().escape_ascii().to_string())
 }
 
+/// Windows in order, behind a table that answers most questions with no.
+struct Seen {
+    table: Vec<bool>,
+    windows: Vec<u64>,
+}
+
+impl Seen {
+    /// Places in the table, as a power of two.
+    const BITS: u32 = 15;
+
+    fn of(mut windows: Vec<u64>) -> Self {
+        windows.sort_unstable();
+        windows.dedup();
+        let mut table = vec![false; 1 << Self::BITS];
+        windows.iter().for_each(|window| table[Self::place(*window)] = true);
+        Self { table, windows }
+    }
+
+    fn holds(&self, window: u64) -> bool {
+        self.table[Self::place(window)] && self.windows.binary_search(&window).is_ok()
+    }
+
+    fn place(window: u64) -> usize {
+        usize::try_from(window.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (u64::BITS - Self::BITS)).unwrap_or_default()
+    }
+}
+
 /// The windows of a vocabulary, as it stands in the source and as `Debug` writes it. Each is looked through once.
-fn vocabulary(texts: &'static [&'static str]) -> Arc<HashSet<u64>> {
-    static KNOWN: Mutex<BTreeMap<usize, Arc<HashSet<u64>>>> = Mutex::new(BTreeMap::new());
+fn vocabulary(texts: &'static [&'static str]) -> Arc<Seen> {
+    static KNOWN: Mutex<BTreeMap<usize, Arc<Seen>>> = Mutex::new(BTreeMap::new());
     let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
-    let made =
-        || Arc::new(texts.iter().flat_map(|text| escaped(text)).flat_map(|text| windows(text.as_bytes())).collect());
+    let forms = || texts.iter().flat_map(|text| escaped(text));
+    let made = || Arc::new(Seen::of(forms().flat_map(|text| windows(text.as_bytes())).collect()));
     known.entry(texts.as_ptr().addr()).or_insert_with(made).clone()
 }
 
@@ -51,30 +84,35 @@ fn escaped(text: &str) -> [String; 3] {
 }
 
 /// Every eight bytes in a row, however the text may be read.
-fn windows(text: &[u8]) -> HashSet<u64> {
-    let mut windows = Windows::default();
-    text.iter().for_each(|byte| windows.push(*byte));
-    windows.unescaped(text);
-    windows.numbers(text);
-    (0..2).for_each(|skip| windows.digits(text, 4, skip, hex_digit));
-    (0..4).for_each(|skip| windows.digits(text, 6, skip, base64_digit));
-    windows.found
+fn windows(text: &[u8]) -> Vec<u64> {
+    let mut found = Vec::with_capacity(4 * text.len());
+    Windows::over(text, |window| found.push(window));
+    found
 }
 
-/// Gathers windows of bytes that come one after the other.
-#[derive(Default)]
-struct Windows {
-    found: HashSet<u64>,
+/// Makes windows of bytes that come one after the other.
+struct Windows<F> {
+    each: F,
     last: u64,
     run: usize,
 }
 
-impl Windows {
+impl<F: FnMut(u64)> Windows<F> {
+    /// Hands every window of every reading of a text to `each`.
+    fn over(text: &[u8], each: F) {
+        let mut windows = Self { each, last: 0, run: 0 };
+        text.iter().for_each(|byte| windows.push(*byte));
+        windows.unescaped(text);
+        windows.numbers(text);
+        (0..2).for_each(|skip| windows.digits(text, 4, skip, hex_digit));
+        (0..4).for_each(|skip| windows.digits(text, 6, skip, base64_digit));
+    }
+
     fn push(&mut self, byte: u8) {
         self.last = self.last << 8 | u64::from(byte);
         self.run += 1;
         if self.run >= WINDOW {
-            self.found.insert(self.last);
+            (self.each)(self.last);
         }
     }
 
