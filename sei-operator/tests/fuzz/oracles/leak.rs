@@ -79,8 +79,9 @@ fn without(text: &str, names: &[String]) -> String {
 
 /// A text as it stands, and as `Debug` writes it, once and twice.
 fn escaped(text: &str) -> [String; 3] {
-    let once = text.escape_debug().to_string();
-    [once.escape_debug().to_string(), once, text.to_owned()]
+    let debug = |text: &str| format!("{text:?}").trim_matches('"').to_owned();
+    let once = debug(text);
+    [debug(&once), once, text.to_owned()]
 }
 
 /// Every eight bytes in a row, however the text may be read.
@@ -145,11 +146,17 @@ impl<F: FnMut(u64)> Windows<F> {
         }
     }
 
-    /// `1, 2, 3` as bytes.
+    /// `1, 2, 3` as bytes; digits with anything else between them, as in a date, are no list.
     fn numbers(&mut self, text: &[u8]) {
-        self.cut();
-        let words = text.split(|byte| !byte.is_ascii_digit()).filter(|word| !word.is_empty());
-        words.filter_map(|word| std::str::from_utf8(word).ok()?.parse().ok()).for_each(|byte| self.push(byte));
+        for list in text.split(|byte| !byte.is_ascii_digit() && !matches!(byte, b',' | b' ')) {
+            self.cut();
+            for word in list.split(|byte| *byte == b',') {
+                match std::str::from_utf8(word).map(|word| word.trim().parse()) {
+                    Ok(Ok(byte)) => self.push(byte),
+                    Ok(Err(_)) | Err(_) => self.cut(),
+                }
+            }
+        }
     }
 
     /// `\n`, `\"`, `\x1f`, `\u{1f}` and `\u001f` as the characters they are.
