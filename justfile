@@ -59,3 +59,7 @@ bench:
 # Licences, advisories, sources and doubles of the dependencies (needs cargo-deny)
 deny:
     cargo deny --locked check
+
+# Look for inputs that break a promise of a parser: see docs/fuzzing.md
+fuzz target seconds:
+    FUZZ_SECONDS={{ seconds }} .ci/fuzz -1 {{ target }}

@@ -1,9 +1,4 @@
-//! The program `sei-operator`. What it can do stands in [`cli`].
-
-mod cli;
-mod input;
-mod output;
-mod run;
+//! The program `sei-operator`: all of it is in the library beside this file.
 
 use std::process::ExitCode;
 
@@ -12,5 +7,5 @@ use std::process::ExitCode;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    cli::main()
+    sei_operator::main()
 }

@@ -17,6 +17,9 @@ pub(crate) const FORMAT_VERSION: &str = "1";
 pub(crate) struct Paint(bool);
 
 impl Paint {
+    /// No colours.
+    pub(crate) const PLAIN: Self = Self(false);
+
     /// Colours for stdout.
     pub(crate) fn stdout() -> Self {
         Self(io::stdout().is_terminal() && wanted())

@@ -82,7 +82,7 @@ fn dispatch(command: Command) -> io::Result<Exit> {
 }
 
 /// Runs the program.
-pub(crate) fn main() -> ExitCode {
+pub fn main() -> ExitCode {
     // A mistake on the command line exits with 1, as every other error; 2 means "changes" to those who ask for it.
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,

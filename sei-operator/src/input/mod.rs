@@ -2,10 +2,11 @@
 //!
 //! The order of things: [`sources`] reads texts, [`documents`] finds objects in them, [`yaml`] parses one, [`schema`]
 //! checks it as the API server would, [`diagnostics`] says what is wrong; [`secrets`] reads Secrets. Nothing here plans
-//! anything.
+//! anything. [`remarks`] is all of it for a text that is no file.
 
 pub(crate) mod diagnostics;
 mod documents;
+pub(crate) mod remarks;
 mod schema;
 pub(crate) mod secrets;
 pub(crate) mod sources;

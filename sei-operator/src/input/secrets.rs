@@ -34,14 +34,14 @@ impl Secrets {
         let mut secrets = Self::default();
         let mut sources = Sources::default();
         let files = sources.read(paths, &mut secrets.diagnostics);
-        for file in &files {
-            for (first_line, chunk) in chunks(sources.text(file)) {
-                match yaml::parse(chunk, first_line) {
-                    Ok(nodes) => nodes.iter().for_each(|node| secrets.object(file, node)),
-                    Err(fault) => secrets.unusable(file, fault.at, "", "the document is not YAML".to_owned()),
-                }
-            }
-        }
+        files.iter().for_each(|file| secrets.file(file, sources.text(file)));
+        secrets
+    }
+
+    /// The Secrets of one text.
+    pub(crate) fn of(name: &str, text: &str) -> Self {
+        let mut secrets = Self::default();
+        secrets.file(name, text);
         secrets
     }
 
@@ -68,6 +68,15 @@ impl Secrets {
                 at: found.at,
             })
             .collect()
+    }
+
+    fn file(&mut self, file: &str, text: &str) {
+        for (first_line, chunk) in chunks(text) {
+            match yaml::parse(chunk, first_line) {
+                Ok(nodes) => nodes.iter().for_each(|node| self.object(file, node)),
+                Err(fault) => self.unusable(file, fault.at, "", "the document is not YAML".to_owned()),
+            }
+        }
     }
 
     fn object(&mut self, file: &str, node: &Node) {

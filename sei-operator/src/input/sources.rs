@@ -20,6 +20,11 @@ const ENDINGS: [&str; 3] = ["yaml", "yml", "json"];
 pub(crate) struct Sources(BTreeMap<String, String>);
 
 impl Sources {
+    /// One text that is no file.
+    pub(crate) fn of(name: &str, text: String) -> Self {
+        Self(BTreeMap::from([(name.to_owned(), text)]))
+    }
+
     /// A line of a file, from 1.
     pub(crate) fn line(&self, file: &str, line: usize) -> Option<&str> {
         self.0.get(file)?.lines().nth(line.checked_sub(1)?)

@@ -13,6 +13,9 @@ use crate::api::{
 use crate::inspect::TlsVerdict;
 use crate::step::LOST_GROUND_SECONDS;
 
+/// Most characters of a condition's message, as the schema has it.
+const MESSAGE_CHARS_MAX: usize = 32768;
+
 /// Something that a task saw to be true.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Stamp {
@@ -345,7 +348,7 @@ impl Projection<'_> {
             kind: kind.to_owned(),
             status,
             reason: reason.to_owned(),
-            message: message.to_owned(),
+            message: storable(message).to_owned(),
             last_transition_time: since,
             observed_generation: (self.generation > 0).then_some(self.generation),
         };
@@ -354,6 +357,12 @@ impl Projection<'_> {
             None => self.status.conditions.push(next),
         }
     }
+}
+
+/// As much of a message as the API server stores. With one character more it refuses the whole status, and the node stands still:
+/// a certificate's names and a sidecar's errors can be longer.
+fn storable(message: &str) -> &str {
+    message.char_indices().nth(MESSAGE_CHARS_MAX).map_or(message, |(end, _)| &message[..end])
 }
 
 /// The whole command that answers a question.
@@ -383,5 +392,17 @@ fn records(node: &ValidNode) -> AppliedRecords {
                 publish: snapshots.publish.then_some(crate::api::SnapshotPublish {}),
             }),
         }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{MESSAGE_CHARS_MAX, storable};
+
+    #[test]
+    fn a_message_ends_where_the_api_server_would_refuse_it() {
+        let endless = "ä".repeat(MESSAGE_CHARS_MAX + 1);
+        assert_eq!(storable(&endless), "ä".repeat(MESSAGE_CHARS_MAX));
+        assert_eq!(storable("short"), "short");
     }
 }

@@ -2,6 +2,7 @@
 //! answer. Over TLS the server must present the one certificate that its address names, and is shown our token.
 
 mod pinned;
+mod reply;
 mod token;
 
 use std::collections::BTreeMap;
@@ -17,12 +18,12 @@ use hyper_rustls::HttpsConnector;
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
-use serde::Deserialize;
 use serde_json::json;
 
+pub use self::reply::Reply;
 use self::token::TokenFile;
 use crate::causes;
-use crate::world::{Address, Sidecar, SidecarError, TaskReport, TaskRequest, TaskState};
+use crate::world::{Address, Sidecar, SidecarError, TaskReport, TaskRequest};
 
 /// No call that submits or asks for a task takes longer.
 const TASK_DEADLINE: Duration = Duration::from_secs(10);
@@ -30,8 +31,6 @@ const TASK_DEADLINE: Duration = Duration::from_secs(10);
 const HEALTH_DEADLINE: Duration = Duration::from_secs(2);
 /// No answer is longer, in bytes.
 const ANSWER_BYTES_MAX: usize = 1 << 20;
-/// How much of an unexpected answer is shown, in characters.
-const SHOWN_CHARS: usize = 200;
 /// How many TLS servers' connections are kept; all are dropped when there are more.
 const TLS_CLIENTS_MAX: usize = 4096;
 
@@ -113,7 +112,7 @@ impl HttpSidecar {
         }
         let body = Limited::new(answer.into_body(), ANSWER_BYTES_MAX).collect().await;
         let body = body.map_err(|error| SidecarError::Unreachable(format!("reading the answer: {error}")))?;
-        Ok((code, String::from_utf8_lossy(&body.to_bytes()).into_owned()))
+        Ok(Reply { code, body: body.to_bytes() })
     }
 
     fn request(&self, at: &Address, call: Call) -> Result<Request<Full<Bytes>>, SidecarError> {
@@ -172,19 +171,7 @@ fn connector() -> HttpConnector {
     connector
 }
 
-type Answer = Result<(StatusCode, String), SidecarError>;
-
-#[derive(Deserialize)]
-struct TaskResult {
-    status: String,
-    #[serde(default)]
-    error: String,
-}
-
-#[derive(Deserialize)]
-struct ErrorBody {
-    error: String,
-}
+type Answer = Result<Reply, SidecarError>;
 
 impl Sidecar for HttpSidecar {
     async fn submit(&self, at: &Address, request: &TaskRequest) -> Result<(), SidecarError> {
@@ -198,51 +185,16 @@ impl Sidecar for HttpSidecar {
             body: Some(body.to_string()),
             deadline: TASK_DEADLINE,
         };
-        let (code, text) = self.call(at, call).await?;
-        match code {
-            StatusCode::CREATED | StatusCode::ACCEPTED => Ok(()),
-            StatusCode::BAD_REQUEST => {
-                let said = serde_json::from_str::<ErrorBody>(&text).map_or_else(|_| shown(&text), |body| body.error);
-                Err(SidecarError::Refused(said))
-            }
-            code => Err(unexpected(code, &text)),
-        }
+        self.call(at, call).await?.submitted()
     }
 
     async fn task(&self, at: &Address, id: &str) -> Result<Option<TaskReport>, SidecarError> {
-        let (code, text) = self.call(at, Call::get(format!("/v0/tasks/{id}"), TASK_DEADLINE)).await?;
-        match code {
-            StatusCode::OK => {
-                let result: TaskResult = serde_json::from_str(&text).map_err(|_| unexpected(code, &text))?;
-                let state = match result.status.as_str() {
-                    "completed" => TaskState::Completed,
-                    "failed" => TaskState::Failed,
-                    "running" => TaskState::Running,
-                    _ => return Err(unexpected(code, &text)),
-                };
-                Ok(Some(TaskReport { state, error: result.error }))
-            }
-            StatusCode::NOT_FOUND => Ok(None),
-            code => Err(unexpected(code, &text)),
-        }
+        self.call(at, Call::get(format!("/v0/tasks/{id}"), TASK_DEADLINE)).await?.task()
     }
 
     async fn healthz(&self, at: &Address) -> Result<bool, SidecarError> {
-        let (code, text) = self.call(at, Call::get("/v0/healthz", HEALTH_DEADLINE)).await?;
-        match code {
-            StatusCode::OK => Ok(true),
-            StatusCode::SERVICE_UNAVAILABLE => Ok(false),
-            code => Err(unexpected(code, &text)),
-        }
+        self.call(at, Call::get("/v0/healthz", HEALTH_DEADLINE)).await?.healthy()
     }
-}
-
-fn unexpected(code: StatusCode, body: &str) -> SidecarError {
-    SidecarError::Unexpected { code: code.as_u16(), body: shown(body) }
-}
-
-fn shown(body: &str) -> String {
-    body.trim().chars().take(SHOWN_CHARS).collect()
 }
 
 fn unusable(error: impl std::fmt::Display) -> SidecarError {

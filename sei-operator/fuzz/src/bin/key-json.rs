@@ -1,0 +1,5 @@
+//! The fuzz target `key-json`.
+
+#![no_main]
+
+sei_fuzz::fuzz!("key-json");

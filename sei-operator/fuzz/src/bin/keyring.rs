@@ -1,0 +1,5 @@
+//! The fuzz target `keyring`.
+
+#![no_main]
+
+sei_fuzz::fuzz!("keyring");

@@ -1,0 +1,5 @@
+//! The fuzz target `pem`.
+
+#![no_main]
+
+sei_fuzz::fuzz!("pem");

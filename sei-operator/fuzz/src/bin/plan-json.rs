@@ -1,0 +1,5 @@
+//! The fuzz target `plan-json`.
+
+#![no_main]
+
+sei_fuzz::fuzz!("plan-json");

@@ -1,0 +1,5 @@
+//! The fuzz target `sidecar-reply`.
+
+#![no_main]
+
+sei_fuzz::fuzz!("sidecar-reply");

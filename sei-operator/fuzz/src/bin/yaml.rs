@@ -1,0 +1,5 @@
+//! The fuzz target `yaml`.
+
+#![no_main]
+
+sei_fuzz::fuzz!("yaml");
