@@ -18,10 +18,13 @@ const KEYWORD: &str = "x-kubernetes-validations";
 const WORDS_OF_CEL: &str =
     r"\.(as|break|const|continue|else|for|function|if|import|let|loop|package|namespace|return|var|void|while)\b";
 
-/// The compiled rules of a schema.
+/// The compiled rules of a schema: those of the whole object, and by field those of what is in it. A field that did not
+/// change is not looked at again: that is what makes a write of status cheap. A rule about changes that does not let
+/// a field be what it was would be missed; nobody could write such an object at all.
 #[derive(Debug)]
 pub(super) struct Rules {
-    compiled: CompiledSchema,
+    whole: CompiledSchema,
+    fields: BTreeMap<String, CompiledSchema>,
     /// Rules by their spelling for the library.
     originals: BTreeMap<String, String>,
 }
@@ -33,19 +36,49 @@ impl Rules {
         if let Ok(words) = Regex::new(WORDS_OF_CEL) {
             respell(&mut schema, &words, &mut originals);
         }
-        Self { compiled: compile_schema(&schema), originals }
+        let of_fields = schema.as_object_mut().and_then(|schema| schema.remove("properties"));
+        let of_fields = of_fields.as_ref().and_then(Value::as_object).into_iter().flatten();
+        let with_rules = of_fields.filter(|(_, schema)| has_rules(schema));
+        let fields = with_rules.map(|(name, schema)| (name.clone(), compile_schema(schema))).collect();
+        Self { whole: compile_schema(&schema), fields, originals }
     }
 
     /// The rules that do not hold for an object, or for its change from `old`. Both are in their stored form.
     pub(super) fn check(&self, schema: &Value, object: &Value, old: Option<&Value>) -> Vec<Violation> {
-        let errors = validate_compiled(&self.compiled, object, old).err().into_iter().flatten();
-        let new = errors.filter(|error| !old.is_some_and(|old| was_so_before(error, schema, object, old)));
+        let mut errors = broken(&self.whole, object, old, "");
+        for (name, compiled) in &self.fields {
+            let before = old.and_then(|old| old.get(name));
+            if let Some(field) = object.get(name).filter(|field| before != Some(field)) {
+                errors.extend(broken(compiled, field, before, name));
+            }
+        }
+        let new = errors.into_iter().filter(|error| !old.is_some_and(|old| was_so_before(error, schema, object, old)));
         new.map(|error| self.violation(error)).collect()
     }
 
     fn violation(&self, error: ValidationError) -> Violation {
         let rule = self.originals.get(&error.rule).cloned().unwrap_or(error.rule);
         Violation { path: error.field_path, keyword: KEYWORD, rule: Some(rule), message: error.message }
+    }
+}
+
+/// The rules that do not hold for what is at a path.
+fn broken(compiled: &CompiledSchema, value: &Value, old: Option<&Value>, path: &str) -> Vec<ValidationError> {
+    let errors = validate_compiled(compiled, value, old).err().into_iter().flatten();
+    let placed = errors.map(|mut error| {
+        let dot =
+            if path.is_empty() || error.field_path.is_empty() || error.field_path.starts_with('[') { "" } else { "." };
+        error.field_path = format!("{path}{dot}{}", error.field_path);
+        error
+    });
+    placed.collect()
+}
+
+fn has_rules(schema: &Value) -> bool {
+    match schema {
+        Value::Object(fields) => fields.contains_key(KEYWORD) || fields.values().any(has_rules),
+        Value::Array(items) => items.iter().any(has_rules),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
     }
 }
 

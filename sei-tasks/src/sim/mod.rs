@@ -56,6 +56,7 @@ pub use handlers::SeidConfig;
 pub use invariants::Violation;
 pub use options::{CertManager, Delays, Durations, Options};
 pub use random::Random;
+pub use store::Force;
 pub use trace::{Call, Counters, Entry, Fact, Moment, SeidStart, Verb, What};
 
 use state::State;

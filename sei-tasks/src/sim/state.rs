@@ -90,8 +90,22 @@ impl State {
         self.trace.tell(self.now, node, what);
     }
 
-    /// What the operator's watches show of an object.
+    /// What the operator's watches show of an object: of some kinds only what bears the label of a node, and of others
+    /// nothing at all. What loses the label goes out of sight like what is deleted.
     pub(super) fn watched(&self, id: &ObjectId) -> Option<&Arc<Value>> {
+        match watch_of(id.kind) {
+            Watch::All => self.shown_object(id),
+            Watch::OfNodes => self.shown_object(id).filter(|object| node_label(object).is_some()),
+            Watch::None => None,
+        }
+    }
+
+    /// What the operator's watch of SeiNodes shows of one.
+    pub(super) fn shown_node(&self, id: &ObjectId) -> Option<&Arc<Value>> {
+        self.shown_object(id)
+    }
+
+    fn shown_object(&self, id: &ObjectId) -> Option<&Arc<Value>> {
         match self.shown() {
             shown if shown == self.now => self.store.get(id),
             shown => self.store.get_at(id, shown),
@@ -204,6 +218,22 @@ impl State {
     }
 }
 
+/// Which objects of a kind the operator watches for what they are: see `run/watch.rs` of the operator.
+enum Watch {
+    All,
+    /// Those that bear the label of a node.
+    OfNodes,
+    None,
+}
+
+fn watch_of(kind: Kind) -> Watch {
+    match kind {
+        Kind::StatefulSet | Kind::Service | Kind::PersistentVolumeClaim => Watch::All,
+        Kind::Job | Kind::ConfigMap | Kind::Pod => Watch::OfNodes,
+        Kind::SeiNode | Kind::PersistentVolume | Kind::Secret | Kind::Lease | Kind::Certificate => Watch::None,
+    }
+}
+
 /// The object of a node.
 pub(super) fn node_id(key: &NodeKey) -> ObjectId {
     ObjectId::new(Kind::SeiNode, key.namespace.clone(), key.name.clone())
@@ -230,17 +260,28 @@ fn woken(change: &Change) -> Option<NodeKey> {
             let ended = |job: Option<&Value>| job.map_or(0, |job| list(job, "/status/conditions").len());
             let ends = change.id.kind == Kind::Job && ended(before) != ended(after);
             let news = ends || child_signature(before) != child_signature(after);
-            let owner = owner_name(after.or(before)?, "SeiNode")?;
+            let seen = seen_last(change)?;
+            let owner = owner_name(seen, "SeiNode")?;
             news.then(|| NodeKey::new(change.id.namespace.clone(), owner))
         }
         Kind::Pod => {
             let news = pod_signature(before) != pod_signature(after) || after.is_none();
-            let pod = after.or(before)?;
-            let node = node_label(pod).map(str::to_owned).or_else(|| owner_name(pod, "StatefulSet"))?;
+            let node = node_label(seen_last(change)?)?;
             news.then(|| NodeKey::new(change.id.namespace.clone(), node))
         }
         Kind::PersistentVolume | Kind::Secret | Kind::Lease | Kind::Certificate => None,
     }
+}
+
+/// What the watch shows of a change. Of what it selects no longer it shows the last that it did.
+fn seen_last(change: &Change) -> Option<&Value> {
+    let selected = |object: &&Value| match watch_of(change.id.kind) {
+        Watch::All => true,
+        Watch::OfNodes => node_label(object).is_some(),
+        Watch::None => false,
+    };
+    let after = change.after.as_deref().filter(selected);
+    after.or_else(|| change.before.as_deref().filter(selected))
 }
 
 /// The node whose pod this is.
