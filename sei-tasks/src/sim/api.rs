@@ -404,7 +404,7 @@ impl Cluster for Sim {
     fn peers(&self, namespace: &str, selector: &BTreeMap<String, String>) -> Vec<NodeKey> {
         self.with(|state| {
             let nodes = state.store.ever(Kind::SeiNode).filter(|id| id.namespace == namespace);
-            nodes.filter(|id| state.shown_node(id).is_some_and(|node| carries(node, selector))).map(node_key).collect()
+            nodes.filter(|id| state.as_shown(id).is_some_and(|node| carries(node, selector))).map(node_key).collect()
         })
     }
 

@@ -41,6 +41,7 @@ mod store;
 mod testing;
 mod trace;
 mod user;
+mod watches;
 
 use std::sync::{Arc, Mutex, PoisonError};
 

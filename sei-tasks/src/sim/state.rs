@@ -16,13 +16,13 @@ use super::clock::{self, Due, Ids, Queue};
 use super::consensus_keys::ConsensusKeys;
 use super::controllers::{cert_manager, gc, job, kubelet, statefulset, volumes};
 use super::invariants::Violation;
-use super::json::{list, number, text};
 use super::options::Options;
 use super::process::Process;
 use super::sidecar::{self, Sidecars};
-use super::store::{Change, Store, controller_uid, is_leaving};
+use super::store::{Change, Store, controller_uid};
 use super::trace::{Fact, Trace, What};
 use super::user::Scheduled;
+use super::watches;
 
 /// Everything there is.
 #[derive(Clone)]
@@ -90,22 +90,14 @@ impl State {
         self.trace.tell(self.now, node, what);
     }
 
-    /// What the operator's watches show of an object: of some kinds only what bears the label of a node, and of others
-    /// nothing at all. What loses the label goes out of sight like what is deleted.
+    /// What the operator's watches show of an object: see [`watches::shows`]. What they show no longer goes out of sight
+    /// like what is deleted.
     pub(super) fn watched(&self, id: &ObjectId) -> Option<&Arc<Value>> {
-        match watch_of(id.kind) {
-            Watch::All => self.shown_object(id),
-            Watch::OfNodes => self.shown_object(id).filter(|object| node_label(object).is_some()),
-            Watch::None => None,
-        }
+        self.as_shown(id).filter(|object| watches::shows(id.kind, object))
     }
 
-    /// What the operator's watch of SeiNodes shows of one.
-    pub(super) fn shown_node(&self, id: &ObjectId) -> Option<&Arc<Value>> {
-        self.shown_object(id)
-    }
-
-    fn shown_object(&self, id: &ObjectId) -> Option<&Arc<Value>> {
+    /// An object as of the time that the watches show.
+    pub(super) fn as_shown(&self, id: &ObjectId) -> Option<&Arc<Value>> {
         match self.shown() {
             shown if shown == self.now => self.store.get(id),
             shown => self.store.get_at(id, shown),
@@ -182,7 +174,7 @@ impl State {
 
     /// Marks the node whose operator should look again because of this change.
     fn wake(&mut self, change: &Change) {
-        if let Some(key) = woken(change) {
+        if let Some(key) = watches::woken(change) {
             let lagging = self.now.plus_seconds(self.options.watch_lag_seconds);
             let at = self.stall.map_or(lagging, |(_, until)| lagging.max(until));
             self.wakes.insert((at, key));
@@ -218,22 +210,6 @@ impl State {
     }
 }
 
-/// Which objects of a kind the operator watches for what they are: see `run/watch.rs` of the operator.
-enum Watch {
-    All,
-    /// Those that bear the label of a node.
-    OfNodes,
-    None,
-}
-
-fn watch_of(kind: Kind) -> Watch {
-    match kind {
-        Kind::StatefulSet | Kind::Service | Kind::PersistentVolumeClaim => Watch::All,
-        Kind::Job | Kind::ConfigMap | Kind::Pod => Watch::OfNodes,
-        Kind::SeiNode | Kind::PersistentVolume | Kind::Secret | Kind::Lease | Kind::Certificate => Watch::None,
-    }
-}
-
 /// The object of a node.
 pub(super) fn node_id(key: &NodeKey) -> ObjectId {
     ObjectId::new(Kind::SeiNode, key.namespace.clone(), key.name.clone())
@@ -251,84 +227,7 @@ fn status_of(node: Option<&Value>) -> SeiNodeStatus {
         .unwrap_or_default()
 }
 
-/// The node that a change is news for. Writes of status are not news.
-fn woken(change: &Change) -> Option<NodeKey> {
-    let (before, after) = (change.before.as_deref(), change.after.as_deref());
-    match change.id.kind {
-        Kind::SeiNode => (node_signature(before) != node_signature(after)).then(|| node_key(&change.id)),
-        Kind::StatefulSet | Kind::Service | Kind::PersistentVolumeClaim | Kind::Job | Kind::ConfigMap => {
-            let ended = |job: Option<&Value>| job.map_or(0, |job| list(job, "/status/conditions").len());
-            let ends = change.id.kind == Kind::Job && ended(before) != ended(after);
-            let news = ends || child_signature(before) != child_signature(after);
-            let seen = seen_last(change)?;
-            let owner = owner_name(seen, "SeiNode")?;
-            news.then(|| NodeKey::new(change.id.namespace.clone(), owner))
-        }
-        Kind::Pod => {
-            let news = pod_signature(before) != pod_signature(after) || after.is_none();
-            let node = node_label(seen_last(change)?)?;
-            news.then(|| NodeKey::new(change.id.namespace.clone(), node))
-        }
-        Kind::PersistentVolume | Kind::Secret | Kind::Lease | Kind::Certificate => None,
-    }
-}
-
-/// What the watch shows of a change. Of what it selects no longer it shows the last that it did.
-fn seen_last(change: &Change) -> Option<&Value> {
-    let selected = |object: &&Value| match watch_of(change.id.kind) {
-        Watch::All => true,
-        Watch::OfNodes => node_label(object).is_some(),
-        Watch::None => false,
-    };
-    let after = change.after.as_deref().filter(selected);
-    after.or_else(|| change.before.as_deref().filter(selected))
-}
-
 /// The node whose pod this is.
 pub(super) fn node_label(pod: &Value) -> Option<&str> {
     pod.get("metadata")?.get("labels")?.get(NODE_LABEL)?.as_str()
-}
-
-fn owner_name(object: &Value, kind: &str) -> Option<String> {
-    list(object, "/metadata/ownerReferences")
-        .iter()
-        .find(|owner| text(owner, "/kind") == kind && owner.get("controller") == Some(&true.into()))
-        .map(|owner| text(owner, "/name").to_owned())
-}
-
-fn node_signature(node: Option<&Value>) -> Option<(String, i64, Value, Value, bool)> {
-    let node = node?;
-    let part = |path: &str| node.pointer(path).cloned().unwrap_or_default();
-    Some((
-        text(node, "/metadata/uid").to_owned(),
-        number(node, "/metadata/generation"),
-        part("/metadata/annotations"),
-        part("/metadata/finalizers"),
-        is_leaving(node),
-    ))
-}
-
-fn child_signature(object: Option<&Value>) -> Option<(String, i64, bool)> {
-    let object = object?;
-    let uid = text(object, "/metadata/uid").to_owned();
-    let generation = number(object, "/metadata/generation");
-    Some((uid, generation, is_leaving(object)))
-}
-
-/// Which containers run, are ready, and how often they restarted.
-fn pod_signature(pod: Option<&Value>) -> BTreeSet<(String, bool, bool, i64)> {
-    let Some(pod) = pod else {
-        return BTreeSet::new();
-    };
-    list(pod, "/status/initContainerStatuses")
-        .iter()
-        .chain(list(pod, "/status/containerStatuses"))
-        .map(|status| {
-            let running = status.pointer("/state/running").is_some();
-            let ready = status.get("ready") == Some(&Value::Bool(true));
-            let restarts = number(status, "/restartCount");
-            (text(status, "/name").to_owned(), running, ready, restarts)
-        })
-        .filter(|(_, running, ready, restarts)| *running || *ready || *restarts > 0)
-        .collect()
 }

@@ -147,12 +147,12 @@ impl Store {
         ids: &mut Ids,
     ) -> Result<Created, ClusterError> {
         check_identity(id, object)?;
-        if self.objects.contains_key(id) {
-            return Ok(Created::AlreadyExists);
-        }
         let mut made = object.clone();
         json::drop_nulls(&mut made);
         let mut made = admitted(id, None, made)?;
+        if self.objects.contains_key(id) {
+            return Ok(Created::AlreadyExists);
+        }
         let mut managers = Managers::default();
         managers.update(manager, &json::empty(), &made);
         self.birth(id, &mut made, ids);

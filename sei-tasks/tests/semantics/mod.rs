@@ -1,0 +1,4 @@
+//! What an API server does, as a table, for the simulated one and for a real one.
+
+pub(crate) mod steps;
+pub(crate) mod table;
