@@ -25,7 +25,9 @@ use crate::world::{ClusterError, Created, Kind, ObjectId};
 use super::clock::Ids;
 use super::json::{self, list, number, text};
 use managers::Managers;
-use preconditions::{check_applied, check_finalizers, check_identity, check_uid, check_version, missing};
+use preconditions::{
+    check_applied, check_finalizers, check_identity, check_same_uid, check_uid, check_version, missing,
+};
 
 pub use managers::Force;
 
@@ -258,8 +260,8 @@ impl Store {
         metadata: &Value,
     ) -> Result<Value, ClusterError> {
         let live = self.live(id)?;
-        check_uid(id, &live, uid)?;
         check_version(id, &live, resource_version)?;
+        check_same_uid(id, &live, uid)?;
         let mut next = live.as_ref().clone();
         merge_patch::apply(&mut next, &json!({ "metadata": metadata }));
         check_finalizers(id, &live, &next)?;

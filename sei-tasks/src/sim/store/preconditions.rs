@@ -34,7 +34,16 @@ pub(super) fn check_version(id: &ObjectId, live: &Value, version: &str) -> Resul
     Err(ClusterError::Conflict(format!("{}: the object has been modified", show(id))))
 }
 
-/// A uid or a version in an applied object is a precondition.
+/// A uid that is written into an object must be its own: no precondition, but a field that nobody may change.
+pub(super) fn check_same_uid(id: &ObjectId, live: &Value, uid: &str) -> Result<(), ClusterError> {
+    if uid.is_empty() || text(live, "/metadata/uid") == uid {
+        return Ok(());
+    }
+    let message = format!("{}: invalid: metadata.uid: Invalid value: {uid:?}: field is immutable", show(id));
+    Err(ClusterError::Rejected { code: 422, message })
+}
+
+/// A version in an applied object is a precondition, and so is a uid where there is no such object.
 pub(super) fn check_applied(id: &ObjectId, object: &Value, live: Option<&Value>) -> Result<(), ClusterError> {
     let uid = text(object, "/metadata/uid");
     let version = text(object, "/metadata/resourceVersion");
@@ -42,10 +51,10 @@ pub(super) fn check_applied(id: &ObjectId, object: &Value, live: Option<&Value>)
         None if uid.is_empty() => Ok(()),
         None => Err(ClusterError::Conflict(format!("{}: uid {uid} was given and there is no such object", show(id)))),
         Some(live) => {
-            if !uid.is_empty() {
-                check_uid(id, live, uid)?;
+            if !version.is_empty() {
+                check_version(id, live, version)?;
             }
-            if version.is_empty() { Ok(()) } else { check_version(id, live, version) }
+            check_same_uid(id, live, uid)
         }
     }
 }
