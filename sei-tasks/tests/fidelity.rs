@@ -1,5 +1,5 @@
-//! The simulated API server does what `semantics/table.rs` says. `sei-operator/tests/scenarios/fidelity.rs` holds a real one to the
-//! same table.
+//! The simulated API server does what `semantics/table.rs` says; `sei-operator/tests/scenarios/fidelity.rs` holds a real
+//! one to the same table.
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs, reason = "tests")]
 
 mod semantics;
@@ -19,7 +19,7 @@ impl Ground for Simulated {
     }
 
     async fn edit(&self, id: &ObjectId, patch: &Value) -> Result<(), ClusterError> {
-        self.0.user_edit_object(id, |object| merge(object, patch))
+        self.0.user_patch(id, patch)
     }
 
     async fn apply_as(&self, manager: &str, _: &ObjectId, object: &Value, force: bool) -> Result<(), ClusterError> {
@@ -29,24 +29,6 @@ impl Ground for Simulated {
 
     async fn managers(&self, id: &ObjectId) -> Vec<String> {
         steps::managers_of(&self.0.managed_fields(id))
-    }
-}
-
-/// A JSON merge patch (RFC 7396).
-fn merge(target: &mut Value, patch: &Value) {
-    let Some(changes) = patch.as_object() else {
-        target.clone_from(patch);
-        return;
-    };
-    if !target.is_object() {
-        *target = Value::Object(serde_json::Map::new());
-    }
-    for (key, change) in changes {
-        if change.is_null() {
-            target.as_object_mut().unwrap().remove(key);
-        } else {
-            merge(&mut target[key], change);
-        }
     }
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use sei_planner::names::NodeKey;
 use serde_json::{Value, json};
 
+use crate::merge_patch;
 use crate::world::{ClusterError, Kind, ObjectId};
 
 use super::clock::{self, Due};
@@ -89,12 +90,13 @@ impl Sim {
         self.ask(format!("edit {key}"), |state| state.store.edit(KUBECTL, &id, edit)).err()
     }
 
-    /// Edits any object but its status, as `kubectl edit` does.
+    /// A JSON merge patch (RFC 7396) of any object but its status.
     ///
     /// # Errors
     /// `Rejected` when the API server refuses it, `NotFound` when there is no such object.
-    pub fn user_edit_object(&self, id: &ObjectId, edit: impl FnOnce(&mut Value)) -> Result<(), ClusterError> {
-        self.ask(format!("edit {}", show(id)), |state| state.store.edit(KUBECTL, id, edit))
+    pub fn user_patch(&self, id: &ObjectId, patch: &Value) -> Result<(), ClusterError> {
+        let edit = |object: &mut Value| merge_patch::apply(object, patch);
+        self.ask(format!("patch {}", show(id)), |state| state.store.edit(KUBECTL, id, edit))
     }
 
     /// Edits the status of a node, as an operator before ours may have left it. Answers why the API server refused it.
