@@ -159,6 +159,15 @@ fn deletion() -> Vec<Semantic> {
             vec![
                 Step(Create(Kind::SeiNode, held), vec![Generation(1)]),
                 Step(Delete(Kind::SeiNode, Known::Live), vec![Leaving, Generation(2)]),
+                Step(
+                    PatchMetadata {
+                        kind: Kind::SeiNode,
+                        uid: Known::Live,
+                        version: Known::Live,
+                        patch: json!({ "finalizers": null }),
+                    },
+                    vec![Gone],
+                ),
             ]
         }),
     ]
