@@ -13,6 +13,7 @@ use sei_planner::api::{ConditionStatus, NodePhase, SeiNode, SeiNodeStatus, TaskS
 use sei_planner::names::NodeKey;
 use sei_planner::node::validate;
 use sei_tasks::sim::{Driver, Options, SeiOperator, Sim};
+use sei_tasks::world::ClusterError;
 use serde_json::{Value, json};
 
 /// A SeiNode of the fixtures, and where it stands.
@@ -105,8 +106,8 @@ fn bound_claim(key: &NodeKey, name: &str) -> [Value; 2] {
     ]
 }
 
-/// A fresh world with the node in it.
-fn world(fixture: &Fixture) -> (Driver<SeiOperator>, NodeKey) {
+/// A fresh world with the node in it, or what the API server has against it.
+fn world(fixture: &Fixture) -> Result<(Driver<SeiOperator>, NodeKey), ClusterError> {
     let metadata = &fixture.manifest["metadata"];
     let text = |member: &str| metadata[member].as_str().unwrap_or_default().to_owned();
     let key = NodeKey::new(text("namespace"), text("name"));
@@ -115,8 +116,8 @@ fn world(fixture: &Fixture) -> (Driver<SeiOperator>, NodeKey) {
     for object in provided(&key, &fixture.manifest["spec"]) {
         sim.user_apply(object).unwrap();
     }
-    sim.user_apply(fixture.manifest.clone()).unwrap_or_else(|error| panic!("{}: {error}", fixture.place));
-    (driver, key)
+    sim.user_apply(fixture.manifest.clone())?;
+    Ok((driver, key))
 }
 
 fn status(driver: &Driver<SeiOperator>, key: &NodeKey) -> SeiNodeStatus {
@@ -139,7 +140,7 @@ fn standing(status: &SeiNodeStatus) -> String {
 }
 
 fn comes_up(fixture: &Fixture) -> Result<(), String> {
-    let (mut driver, key) = world(fixture);
+    let (mut driver, key) = world(fixture).map_err(|refused| refused.to_string())?;
     let running = |sim: &Sim| {
         sim.sei_node(&key).is_some_and(|node| node.status.is_some_and(|status| status.phase() == NodePhase::Running))
     };
@@ -174,8 +175,13 @@ fn asks_for_peers(driver: &mut Driver<SeiOperator>, key: &NodeKey) -> Result<(),
     Ok(())
 }
 
+/// By the API server, or by the operator that finds it there.
 fn is_refused(fixture: &Fixture) -> Result<(), String> {
-    let (mut driver, key) = world(fixture);
+    let (mut driver, key) = match world(fixture) {
+        Ok(lives) => lives,
+        Err(ClusterError::Rejected { .. }) => return Ok(()),
+        Err(error) => return Err(error.to_string()),
+    };
     driver.run_for(60).map_err(|stopped| stopped.why)?;
     let status = status(&driver, &key);
     let accepted = status.condition(conditions::SPEC_ACCEPTED).map(|condition| condition.status);

@@ -323,7 +323,7 @@ fn an_active_plan_with_nothing_left_to_do_ends() {
     let mut life = Life::running(json!({}));
     let mut node = life.child(Kind::SeiNode, "rpc-0").unwrap();
     node["status"]["plan"]["phase"] = json!("Active");
-    life.sim().user_apply(node).unwrap();
+    life.sim().user_restore(node).unwrap();
     life.wait_for("its end", |status| status.plan.as_ref().is_some_and(|plan| plan.phase == PlanPhase::Complete));
     life.set_image(V2);
     life.runs(V2);
@@ -429,7 +429,7 @@ fn a_claim_lost_before_the_next_plan_came_to_it_is_asked_about_too() {
         let mut saved = life.child(Kind::SeiNode, "rpc-0").unwrap();
         saved["status"] = record;
         saved["status"]["phase"] = json!("Initializing");
-        life.sim().user_apply(saved).unwrap();
+        life.sim().user_restore(saved).unwrap();
         life.driver.run_for(600).unwrap();
         let status = life.status();
         let question = status.condition(conditions::AWAITING_ACKNOWLEDGEMENT).expect("a question");

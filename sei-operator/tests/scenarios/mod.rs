@@ -5,6 +5,7 @@ mod bring_up;
 mod by_hand;
 mod cost;
 mod deletion;
+mod fidelity;
 mod harness;
 mod image_update;
 mod issuer;
@@ -12,6 +13,8 @@ mod keys;
 mod mid_update;
 mod modes;
 mod operator_process;
+#[path = "../../../sei-tasks/tests/semantics/mod.rs"]
+mod semantics;
 mod specs;
 mod verdicts;
 
@@ -25,6 +28,7 @@ pub(crate) fn all() -> Vec<Trial> {
         Trial::new("harness_sidecar_is_there_only_with_its_pod", harness::sidecar_follows_pod),
         Trial::new("harness_sidecar_answers_as_documented", harness::sidecar_answers),
         Trial::new("crd_rules", admission::crd_rules),
+        Trial::new("fidelity_of_the_simulated_api_server", fidelity::table_holds),
         Trial::new("verdicts_of_both_definitions_are_those_worked_out_in_process", verdicts::replayed),
         Trial::new("verdicts_forgive_what_was_stored_before", verdicts::forgiven),
         Trial::new("full_node_from_genesis", bring_up::from_genesis),

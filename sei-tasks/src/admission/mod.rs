@@ -87,6 +87,37 @@ impl Admission {
         stored::stored(&self.schema, object)
     }
 
+    /// A new object in its stored form.
+    ///
+    /// # Errors
+    /// What there is to say against it.
+    pub fn admit_new(&self, object: Value) -> Result<Value, Vec<Violation>> {
+        self.admitted(self.defaulted(put_status(object, None)), None)
+    }
+
+    /// Another version of everything but the status of `old`, which is in its stored form, in the same form.
+    ///
+    /// # Errors
+    /// What there is to say against it.
+    pub fn admit_update(&self, old: &Value, object: Value) -> Result<Value, Vec<Violation>> {
+        let object = self.defaulted(put_status(object, None));
+        self.admitted(put_status(object, old.get("status").cloned()), Some(old))
+    }
+
+    /// `old`, which is in its stored form, with another status, in the same form.
+    ///
+    /// # Errors
+    /// What there is to say against it.
+    pub fn admit_status(&self, old: &Value, status: Value) -> Result<Value, Vec<Violation>> {
+        let status = stored::known(&self.schema["properties"]["status"], status);
+        self.admitted(put_status(old.clone(), Some(status)), Some(old))
+    }
+
+    fn admitted(&self, object: Value, old: Option<&Value>) -> Result<Value, Vec<Violation>> {
+        let found = self.violations(&object, old);
+        if found.is_empty() { Ok(object) } else { Err(found) }
+    }
+
     /// Rules are evaluated only where the shape is right enough to evaluate them, as by the API server.
     fn violations(&self, object: &Value, old: Option<&Value>) -> Vec<Violation> {
         let mut found = self.shape.check(&self.schema, object, old);
@@ -100,9 +131,13 @@ impl Admission {
 
 /// The object with another status, or without one.
 fn with_status(object: &Value, status: Option<&Value>) -> Value {
-    let mut fields: Map<String, Value> = object.as_object().cloned().unwrap_or_default();
+    put_status(object.clone(), status.cloned())
+}
+
+fn put_status(object: Value, status: Option<Value>) -> Value {
+    let Value::Object(mut fields) = object else { return Value::Object(Map::new()) };
     match status {
-        Some(status) => fields.insert("status".to_owned(), status.clone()),
+        Some(status) => fields.insert("status".to_owned(), status),
         None => fields.remove("status"),
     };
     Value::Object(fields)

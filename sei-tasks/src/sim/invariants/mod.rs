@@ -81,8 +81,8 @@ type Finding = Option<(&'static str, String)>;
 
 /// S9: no effect on a view that is older than this process's own last write to the node.
 fn out_of_date(state: &State, key: &NodeKey, request: &Request<'_>) -> Finding {
-    let seen = state.process.look.as_ref()?.versions.iter().filter_map(|version| version.parse::<u64>().ok()).max();
-    let stale = seen.unwrap_or_default() < state.process.own_version(key);
+    let seen = state.process.look.as_ref()?.versions.iter().filter_map(|version| version.parse::<u64>().ok()).max()?;
+    let stale = seen < state.process.own_version(key);
     let effect = request.verb().is_write() || matches!(request, Request::Submit(..));
     (stale && effect).then(|| ("S9", format!("{key}: {:?} on a view older than the own last write", request.verb())))
 }
