@@ -30,10 +30,9 @@ pub(crate) async fn observe<C: Cluster, S: Sidecar, K: Clock>(
     let claim = child(Kind::PersistentVolumeClaim, &node.data_volume.claim);
     let claim_known = known(Kind::PersistentVolumeClaim) || holds_data(status);
     let set = child(Kind::StatefulSet, &key.name);
-    let statefulset = match presence(world, known(Kind::StatefulSet), &set).await? {
-        Presence::Present if was_altered(world, status, &set).await? => Presence::Altered,
-        seen => seen,
-    };
+    let found = presence(world, known(Kind::StatefulSet), &set).await?;
+    let altered = found == Presence::Present && was_altered(world, status, &set).await?;
+    let statefulset = if altered { Presence::Altered } else { found };
     let proxy_known = node.tls.is_some() && known(Kind::ConfigMap);
     let proxy_config = presence(world, proxy_known, &child(Kind::ConfigMap, &key.proxy_config())).await?;
     let lost = [statefulset, proxy_config].into_iter().any(Presence::is_lost);
