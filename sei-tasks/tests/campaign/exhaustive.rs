@@ -23,8 +23,11 @@ const LIMIT_SECONDS: i64 = 12 * 3600;
 /// The faults of which two meet: those of the process and of the way to the API server.
 const IN_PAIRS: [Fault; 5] =
     [Fault::Crash(Point::Before), Fault::Crash(Point::After), Fault::LostRequest, Fault::LostAnswer, Fault::Conflict];
-/// One pair in so many runs before a change is merged.
-const PAIRS_PER_RUN: u64 = 50;
+/// Before a change is merged, of the faults that come first one in so many runs, and as many of those that follow: 1 % of
+/// the pairs.
+const OF_EACH: u64 = 10;
+/// Before a change is merged, mishaps come before one call in so many.
+const CALLS_PER_MISHAP: u64 = 3;
 
 /// What happens to the node each time it has come to rest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -133,17 +136,40 @@ fn key() -> NodeKey {
     NodeKey::new("nodes", "rpc-0")
 }
 
-/// Which faults meet which, and how many.
+/// Which faults there are, how many of them run, and in which order of turns.
+#[derive(Clone, Copy)]
 struct Choice<'a> {
     faults: &'a [Fault],
-    /// Of pairs, one in so many; 0 for none.
-    pairs: u64,
+    /// Mishaps come before one call in so many.
+    calls_per_mishap: u64,
+    /// For pairs: one in so many faults, of the first and of the second; absent for single faults.
+    one_in: Option<u64>,
     rotation: u64,
 }
 
 impl Choice<'_> {
-    fn pair(&self, index: u64) -> bool {
-        self.pairs != 0 && index % self.pairs == self.rotation % self.pairs
+    fn single(&self, fault: Fault, call: u64) -> bool {
+        match fault {
+            Fault::Mishap(_) => (call + self.rotation).is_multiple_of(self.calls_per_mishap),
+            Fault::Crash(_)
+            | Fault::Late(_)
+            | Fault::LostRequest
+            | Fault::LostAnswer
+            | Fault::Conflict
+            | Fault::Overloaded
+            | Fault::Forbidden
+            | Fault::Stale(_) => true,
+        }
+    }
+
+    /// Whether the fault of this number comes first in chosen pairs.
+    fn first(&self, number: u64) -> bool {
+        self.one_in.is_none_or(|one_in| number % one_in == self.rotation % one_in)
+    }
+
+    /// Whether the fault of this number comes second in chosen pairs.
+    fn second(&self, number: u64) -> bool {
+        self.one_in.is_some_and(|one_in| number % one_in == self.rotation / one_in % one_in)
     }
 }
 
@@ -152,7 +178,8 @@ struct Explorer<'a> {
     wanted: Value,
     choice: Choice<'a>,
     tally: Tally,
-    pairs_seen: u64,
+    firsts_seen: u64,
+    seconds_seen: u64,
 }
 
 impl Explorer<'_> {
@@ -164,7 +191,10 @@ impl Explorer<'_> {
             let goes_on = trunk.goes_on()?;
             for call in before + 1..=trunk.driver.sim().calls() {
                 for fault in self.choice.faults {
-                    self.branch(&here, *fault, call);
+                    self.firsts_seen += 1;
+                    if self.choice.single(*fault, call) && self.choice.first(self.firsts_seen) {
+                        self.branch(&here, *fault, call);
+                    }
                 }
             }
             if !goes_on {
@@ -181,13 +211,13 @@ impl Explorer<'_> {
         if branch.driver.sim().fault_at(call) != Some(fault) {
             return;
         }
-        let ended = if self.choice.pairs == 0 {
+        let ended = if self.choice.one_in.is_none() {
             first.and_then(|_| branch.ends())
         } else {
             first.and_then(|_| self.second(branch))
         };
         let result = ended.and_then(|ended| self.compare(&name, fault, &ended));
-        if self.choice.pairs == 0 || result.is_err() {
+        if self.choice.one_in.is_none() || result.is_err() {
             self.tally.count(|| name, began, result);
         }
     }
@@ -200,8 +230,8 @@ impl Explorer<'_> {
             let goes_on = trunk.goes_on()?;
             for call in before + 1..=trunk.driver.sim().calls() {
                 for fault in self.choice.faults {
-                    self.pairs_seen += 1;
-                    if self.choice.pair(self.pairs_seen) {
+                    self.seconds_seen += 1;
+                    if self.choice.second(self.seconds_seen) {
                         self.leaf(&here, *fault, call);
                     }
                 }
@@ -264,7 +294,7 @@ impl Life {
 fn explore(kind: &Kind, choice: Choice<'_>) -> Tally {
     let calm = Life::begins(kind).ends().unwrap_or_else(|why| panic!("without a fault: {why}"));
     assert_eq!(calm.to_string().matches("seid:v1").count(), 0, "the calm run ends on v2: {calm:#}");
-    let mut explorer = Explorer { wanted: calm, choice, tally: Tally::default(), pairs_seen: 0 };
+    let mut explorer = Explorer { wanted: calm, choice, tally: Tally::default(), firsts_seen: 0, seconds_seen: 0 };
     if let Err(why) = explorer.singles(Life::begins(kind)) {
         explorer.tally.failures.push(why);
     }
@@ -290,7 +320,14 @@ fn c2_every_fault_at_every_call() {
     let kinds = &kinds[..size.of(2, kinds.len(), kinds.len()).min(kinds.len())];
     let some = [Fault::Crash(Point::After), Fault::LostAnswer];
     let faults = size.of(&some[..], &Fault::ALL, &Fault::ALL);
-    layer("C2 single faults", kinds, |kind| explore(kind, Choice { faults, pairs: 0, rotation: 0 }));
+    let calls_per_mishap = size.of(1, CALLS_PER_MISHAP, 1);
+    let choice = Choice { faults, calls_per_mishap, one_in: None, rotation: rotation() };
+    layer("C2 single faults", kinds, |kind| explore(kind, choice));
+}
+
+/// Which part of what does not run each time runs this time.
+fn rotation() -> u64 {
+    std::env::var("CAMPAIGN_ROTATION").map_or(0, |number| number.parse().unwrap())
 }
 
 #[test]
@@ -298,7 +335,7 @@ fn c3_every_fault_after_another() {
     let size = Size::chosen();
     let kinds = kinds();
     let kinds = &kinds[..size.of(1, kinds.len(), kinds.len()).min(kinds.len())];
-    let rotation = std::env::var("CAMPAIGN_ROTATION").map_or(0, |number| number.parse().unwrap());
-    let pairs = size.of(PAIRS_PER_RUN * 100, PAIRS_PER_RUN, 1);
-    layer("C3 pairs of faults", kinds, |kind| explore(kind, Choice { faults: &IN_PAIRS, pairs, rotation }));
+    let one_in = Some(size.of(70, OF_EACH, 1));
+    let choice = Choice { faults: &IN_PAIRS, calls_per_mishap: 1, one_in, rotation: rotation() };
+    layer("C3 pairs of faults", kinds, |kind| explore(kind, choice));
 }

@@ -11,16 +11,14 @@ use std::time::Instant;
 use sei_planner::api::{ConditionStatus, NodePhase, PlanPhase, SeiNode, Time, conditions};
 use sei_planner::names::NodeKey;
 use sei_planner::platform::Platform;
-use sei_tasks::sim::{Call, Driver, Durations, Entry, Fault, Mishap, Options, Point, Random, SeiOperator, Sim};
+use sei_tasks::sim::{Call, Driver, Entry, Fault, Mishap, Point, Random, SeiOperator, Sim};
 use sei_tasks::world::{Kind, ObjectId};
 use serde_json::{Value, json};
 
-use crate::living::secrets::{
-    NAMES, certificate, consensus_keys, founder, keyring, passphrase, secret, validator_with_keyring,
-    validator_with_keys,
-};
+use crate::living::secrets::{NAMES, certificate, consensus_keys, keyring, passphrase, secret, validator_with_keys};
 use crate::report::{Tally, layer};
 use crate::size::Size;
+use crate::specs::{any_spec, options, spec, wild_spec};
 
 /// Seeds that ever failed.
 const REGRESSIONS: [u64; 33] = [
@@ -43,9 +41,10 @@ const LINES_SHOWN: usize = 40;
 /// Virtual seconds that are longer than any life before it calms down.
 const UNSAFE_SECONDS: i64 = 1_000_000;
 
-const IMAGES: [&str; 3] = ["registry.example/seid:v1", "registry.example/seid:v2", "registry.example/seid:v3"];
+pub(crate) const IMAGES: [&str; 3] =
+    ["registry.example/seid:v1", "registry.example/seid:v2", "registry.example/seid:v3"];
 const SIDECARS: [&str; 2] = ["registry.example/sidecar:v1", "registry.example/sidecar:v2"];
-const TASKS: [&str; 8] = [
+pub(crate) const TASKS: [&str; 8] = [
     "snapshot-restore",
     "configure-genesis",
     "config-apply",
@@ -57,80 +56,6 @@ const TASKS: [&str; 8] = [
 ];
 const FAULTS: [Fault; 5] =
     [Fault::Crash(Point::Before), Fault::Crash(Point::After), Fault::LostRequest, Fault::LostAnswer, Fault::Conflict];
-
-fn options(random: &mut Random) -> Options {
-    let durations = match random.below(3) {
-        0 => Durations::fast(),
-        1 => Durations::realistic(),
-        _ => Durations { seconds: TASKS.map(|kind| (kind.to_owned(), random.seconds(40))).into() },
-    };
-    let mut options = Options { durations, watch_lag_seconds: random.seconds(6), ..Options::default() };
-    if random.once_in(2) {
-        options.delays.statefulset_seconds = 1 + random.seconds(10);
-        options.delays.terminate_seconds = random.seconds(60);
-        options.delays.pull_seconds = random.seconds(20);
-        options.delays.garbage_seconds = random.seconds(30);
-    }
-    options
-}
-
-/// `spec` of the node of a run.
-fn spec(random: &mut Random) -> Value {
-    let mut full_node = match random.below(3) {
-        0 => json!({}),
-        1 => json!({"snapshot": {"stateSync": {}}}),
-        _ => json!({"snapshot": {"s3": {"targetHeight": 100}}}),
-    };
-    if random.once_in(3) {
-        full_node["snapshotGeneration"] = json!({"tendermint": {"keepRecent": 5, "publish": {}}});
-    }
-    let sources = [
-        json!({"static": {"addresses": ["aa@peer.example:26656"]}}),
-        json!({"ec2Tags": {"region": "eu-central-1", "tags": {"chain": "pacific-1"}}}),
-        json!({"label": {"selector": {"role": "seed"}}}),
-    ];
-    let mut peers: Vec<Value> = sources.into_iter().filter(|_| random.once_in(2)).collect();
-    if peers.is_empty() && (full_node.get("snapshot").is_some() || random.once_in(2)) {
-        peers.push(json!({"static": {"addresses": ["bb@peer.example:26656"]}}));
-    }
-    json!({"chainId": "pacific-1", "image": *random.pick(&IMAGES), "fullNode": full_node, "peers": peers})
-}
-
-/// `spec` of a node of any kind.
-fn any_spec(random: &mut Random) -> Value {
-    let snapshot = match random.below(3) {
-        0 => json!({"s3": {"targetHeight": 100}}),
-        _ => json!({"s3": {"targetHeight": 100}, "bootstrapImage": "registry.example/seid:bootstrap"}),
-    };
-    let (mode, member) = match random.below(8) {
-        0 => ("archive", json!({})),
-        1..=3 => ("replayer", json!({"snapshot": snapshot})),
-        4 => ("fullNode", json!({"snapshot": snapshot})),
-        5 => ("validator", json!({"snapshot": snapshot})),
-        6 => ("validator", validator_with_keyring()),
-        _ => ("validator", founder()),
-    };
-    let mut spec = json!({
-        "chainId": "pacific-1", "image": *random.pick(&IMAGES), mode: member,
-        "peers": [{"static": {"addresses": ["aa@peer.example:26656"]}}],
-    });
-    if random.once_in(3) {
-        spec["sidecar"] = json!({"tls": {"secretName": "rpc-0-tls"}});
-    }
-    spec
-}
-
-/// `spec` of a node of any kind, validators with keys of their own among them.
-fn wild_spec(random: &mut Random) -> Value {
-    match random.below(3) {
-        0 => spec(random),
-        1 => any_spec(random),
-        _ => {
-            let member = validator_with_keys("a");
-            json!({"chainId": "pacific-1", "image": random.pick(&IMAGES), "validator": member})
-        }
-    }
-}
 
 fn manifest(name: &str, spec: &Value) -> Value {
     json!({

@@ -17,6 +17,7 @@ mod lives;
 mod living;
 mod report;
 mod size;
+mod specs;
 
 #[global_allocator]
 static ALLOCATOR: MiMalloc = MiMalloc;

@@ -17,6 +17,8 @@ use crate::sim::state::State;
 use crate::sim::store::{Change, is_leaving};
 use crate::world::{Kind, ObjectId};
 
+/// Certificates are valid from an hour ago, as many authorities do it: clocks differ.
+const BACKDATED_SECONDS: i64 = 3600;
 /// Seconds of validity when a Certificate does not say.
 const VALIDITY_SECONDS: i64 = 90 * 24 * 3600;
 
@@ -131,7 +133,8 @@ fn new_secret(state: &mut State, id: &ObjectId, certificate: &Value) -> Option<V
     let not_after = state.now.plus_seconds(hours.map_or(VALIDITY_SECONDS, |hours| hours * 3600));
     let uid = state.ids.uid();
     let seed = *uid.as_bytes().last_chunk::<32>()?;
-    let pair = certificates::issue(seed, &names(certificate), state.now, not_after)?;
+    let not_before = state.now.plus_seconds(-BACKDATED_SECONDS);
+    let pair = certificates::issue(seed, &names(certificate), not_before, not_after)?;
     let issuer = |member: &str| text(certificate, &format!("/spec/issuerRef/{member}")).to_owned();
     Some(json!({
         "apiVersion": "v1", "kind": "Secret", "type": "kubernetes.io/tls",
