@@ -23,9 +23,9 @@ const LIMIT_SECONDS: i64 = 12 * 3600;
 /// The faults of which two meet: those of the process and of the way to the API server.
 const IN_PAIRS: [Fault; 5] =
     [Fault::Crash(Point::Before), Fault::Crash(Point::After), Fault::LostRequest, Fault::LostAnswer, Fault::Conflict];
-/// Before a change is merged, of the faults that come first one in so many runs, and as many of those that follow: 1 % of
-/// the pairs.
-const OF_EACH: u64 = 10;
+/// Before a change is merged, of the faults that come first one in so many runs, and as many of those that follow: 2 % of
+/// the pairs. No divisor or multiple of the number of faults, so that each fault meets each.
+const OF_EACH: u64 = 7;
 /// Before a change is merged, mishaps come before one call in so many.
 const CALLS_PER_MISHAP: u64 = 3;
 
