@@ -51,7 +51,9 @@ pub(crate) async fn fleet(world: Arc<World>) {
     println!("    {FLEET} nodes up in {:.1} s", took.as_secs_f64());
     print_counts(&requests, names.iter().map(|name| place.sidecar(name).calls().len()).sum());
     assert!(requests.writes().len() <= FLEET * WRITES_MAX, "at most {WRITES_MAX} writes per node:\n{requests}");
-    assert!(requests.calls().len() <= FLEET * CALLS_MAX, "at most {CALLS_MAX} requests per node:\n{requests}");
+    // A watch that does not show an own apply yet costs a read that confirms it; that befalls few of many.
+    let calls_max = FLEET * CALLS_MAX + FLEET / 10;
+    assert!(requests.calls().len() <= calls_max, "at most {CALLS_MAX} requests per node, and few more:\n{requests}");
     assert!(requests.events().len() <= FLEET * EVENTS_MAX, "at most {EVENTS_MAX} events per node:\n{requests}");
 }
 
