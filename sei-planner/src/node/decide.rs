@@ -185,18 +185,19 @@ fn misses_more(node: &ValidNode, plan: &TaskPlan, seen: &Observed) -> bool {
         || (proxy_config_gone(node, seen) && !has("apply-rbac-proxy-config"))
 }
 
-/// Somebody deleted what the plan had applied, and without which no pod starts.
+/// Somebody deleted or changed what the plan had applied, and without which no pod starts.
 fn lost_under(node: &ValidNode, plan: &TaskPlan, seen: &Observed) -> Option<String> {
-    let lost = if completed(plan, "apply-statefulset") && seen.statefulset == Presence::Altered {
-        return Some("the StatefulSet was changed by somebody else".to_owned());
-    } else if completed(plan, "apply-statefulset") && seen.statefulset == Presence::Missing {
-        "the StatefulSet"
-    } else if completed(plan, "apply-rbac-proxy-config") && proxy_config_gone(node, seen) {
-        "the ConfigMap of the TLS proxy"
+    let applied = |task| completed(plan, task);
+    let why = if applied("apply-statefulset") && seen.statefulset == Presence::Altered {
+        "the StatefulSet was changed by somebody else"
+    } else if applied("apply-statefulset") && seen.statefulset == Presence::Missing {
+        "the StatefulSet was deleted"
+    } else if applied("apply-rbac-proxy-config") && proxy_config_gone(node, seen) {
+        "the ConfigMap of the TLS proxy was deleted"
     } else {
         return None;
     };
-    Some(format!("{lost} was deleted"))
+    Some(why.to_owned())
 }
 
 fn proxy_config_gone(node: &ValidNode, seen: &Observed) -> bool {
