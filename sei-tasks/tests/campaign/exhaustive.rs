@@ -60,10 +60,15 @@ impl Life {
         Self { driver, chapter: Chapter::ComeUp, name: kind.name.to_owned() }
     }
 
-    fn fork(&self, fault: Fault, call: u64) -> Self {
-        let driver = self.driver.fork();
-        driver.sim().plan_fault(call, fault);
-        Self { driver, chapter: self.chapter, name: format!("{}, {fault:?} at call {call}", self.name) }
+    fn fork(&self) -> Self {
+        Self { driver: self.driver.fork(), chapter: self.chapter, name: self.name.clone() }
+    }
+
+    /// A copy that meets a fault.
+    fn that_meets(&self, fault: Fault, call: u64) -> Self {
+        let life = Self { name: format!("{}, {fault:?} at call {call}", self.name), ..self.fork() };
+        life.driver.sim().plan_fault(call, fault);
+        life
     }
 
     /// One turn of the world, or the next chapter; false when the life is over.
@@ -183,29 +188,32 @@ struct Explorer<'a> {
 }
 
 impl Explorer<'_> {
-    /// Every single fault on the way of a life without one.
-    fn singles(&mut self, mut trunk: Life) -> Result<(), String> {
-        loop {
-            let before = trunk.driver.sim().calls();
-            let here = trunk.fork_here();
-            let goes_on = trunk.goes_on()?;
-            for call in before + 1..=trunk.driver.sim().calls() {
-                for fault in self.choice.faults {
-                    self.firsts_seen += 1;
-                    if self.choice.single(*fault, call) && self.choice.first(self.firsts_seen) {
-                        self.branch(&here, *fault, call);
-                    }
-                }
-            }
-            if !goes_on {
-                return Ok(());
+    /// One turn of a trunk, with a branch for every call in it and every fault; false when its life is over.
+    fn turn(&mut self, trunk: &mut Life, branch: fn(&mut Self, &Life, Fault, u64)) -> Result<bool, String> {
+        let before = trunk.driver.sim().calls();
+        let here = trunk.fork();
+        let goes_on = trunk.goes_on()?;
+        for call in before + 1..=trunk.driver.sim().calls() {
+            for fault in self.choice.faults {
+                branch(self, &here, *fault, call);
             }
         }
+        Ok(goes_on)
+    }
+
+    /// Every chosen fault on the way of a life without one.
+    fn singles(&mut self, mut trunk: Life) -> Result<(), String> {
+        while self.turn(&mut trunk, Self::branch)? {}
+        Ok(())
     }
 
     fn branch(&mut self, here: &Life, fault: Fault, call: u64) {
+        self.firsts_seen += 1;
+        if !self.choice.single(fault, call) || !self.choice.first(self.firsts_seen) {
+            return;
+        }
         let began = Instant::now();
-        let mut branch = here.fork(fault, call);
+        let mut branch = here.that_meets(fault, call);
         let name = branch.name.clone();
         let first = branch.goes_on();
         if branch.driver.sim().fault_at(call) != Some(fault) {
@@ -224,27 +232,17 @@ impl Explorer<'_> {
 
     /// Every chosen second fault after a first one.
     fn second(&mut self, mut trunk: Life) -> Result<Value, String> {
-        loop {
-            let before = trunk.driver.sim().calls();
-            let here = trunk.fork_here();
-            let goes_on = trunk.goes_on()?;
-            for call in before + 1..=trunk.driver.sim().calls() {
-                for fault in self.choice.faults {
-                    self.seconds_seen += 1;
-                    if self.choice.second(self.seconds_seen) {
-                        self.leaf(&here, *fault, call);
-                    }
-                }
-            }
-            if !goes_on {
-                return trunk.rests();
-            }
-        }
+        while self.turn(&mut trunk, Self::leaf)? {}
+        trunk.rests()
     }
 
     fn leaf(&mut self, here: &Life, fault: Fault, call: u64) {
+        self.seconds_seen += 1;
+        if !self.choice.second(self.seconds_seen) {
+            return;
+        }
         let began = Instant::now();
-        let leaf = here.fork(fault, call);
+        let leaf = here.that_meets(fault, call);
         let name = leaf.name.clone();
         let result = leaf.ends().and_then(|ended| self.compare(&name, fault, &ended));
         self.tally.count(|| name, began, result);
@@ -283,12 +281,6 @@ fn essence(ended: &Value) -> Value {
         }
     }
     ended
-}
-
-impl Life {
-    fn fork_here(&self) -> Self {
-        Self { driver: self.driver.fork(), chapter: self.chapter, name: self.name.clone() }
-    }
 }
 
 fn explore(kind: &Kind, choice: Choice<'_>) -> Tally {
