@@ -367,7 +367,7 @@ fn wrote_node(state: &mut State, key: &NodeKey, stored: &Value) {
 
 pub(super) fn delete(state: &mut State, id: &ObjectId, uid: &str, children: Propagation) -> Result<(), ClusterError> {
     match children {
-        Propagation::Background => state.store.delete(id, Some(uid)),
+        Propagation::Background => state.store.delete_of(id, uid),
         Propagation::Foreground => state.store.delete_after_children(id, uid),
     }
 }

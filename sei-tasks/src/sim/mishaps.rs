@@ -29,14 +29,14 @@ pub(super) fn befall(state: &mut State, mishap: Mishap) {
             state.sidecars.silent_until.insert(key.clone(), until);
         }
         Mishap::PodEvicted => kubelet::evict(state, &pod),
-        Mishap::PodDeleted => delete(state, &pod),
+        Mishap::PodDeleted => state.store.delete(&pod),
         Mishap::MachineLost(seconds) => {
             kubelet::pause(state, true);
-            delete(state, &pod);
+            state.store.delete(&pod);
             state.queue.push(state.now.plus_seconds(seconds), Due::KubeletBack);
         }
-        Mishap::StatefulSetDeleted => delete(state, &child(Kind::StatefulSet)),
-        Mishap::ServiceDeleted => delete(state, &child(Kind::Service)),
+        Mishap::StatefulSetDeleted => state.store.delete(&child(Kind::StatefulSet)),
+        Mishap::ServiceDeleted => state.store.delete(&child(Kind::Service)),
         Mishap::ClockJumps(seconds) => state.skew_seconds += seconds,
         Mishap::WatchStalls(seconds) => state.stall = Some((state.shown(), state.now.plus_seconds(seconds))),
         Mishap::EditedAndReverted => {
@@ -55,11 +55,6 @@ pub(super) fn befall(state: &mut State, mishap: Mishap) {
         }
     }
     state.react();
-}
-
-fn delete(state: &mut State, id: &ObjectId) {
-    // Without a precondition on the uid a delete cannot be refused.
-    let _ = state.store.delete(id, None);
 }
 
 /// The database of a sidecar is lost, while its process runs: nothing goes on that was under way.

@@ -121,8 +121,7 @@ impl Sim {
     /// Deletes an object; nothing happens when it is gone.
     pub fn user_delete(&self, id: &ObjectId) {
         self.act(format!("delete {}", show(id)), |state| {
-            // Without a precondition on the uid a delete cannot be refused.
-            let _ = state.store.delete(id, None);
+            state.store.delete(id);
         });
     }
 

@@ -22,8 +22,7 @@ pub(in crate::sim) fn sync(state: &mut State) {
     let garbage: Vec<ObjectId> =
         state.store.all().filter(|(_, object)| is_garbage(state, object)).map(|(id, _)| id.clone()).collect();
     for id in garbage {
-        // Without a precondition on the uid a delete cannot be refused.
-        let _ = state.store.delete(&id, None);
+        state.store.delete(&id);
     }
 }
 

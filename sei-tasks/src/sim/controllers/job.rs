@@ -62,8 +62,7 @@ pub(in crate::sim) fn sync(state: &mut State, id: &ObjectId) {
 /// Foreground deletion: first the pod, then the Job.
 fn leave(state: &mut State, id: &ObjectId, pod: Option<ObjectId>) {
     match pod {
-        // Without a precondition on the uid a delete cannot be refused.
-        Some(pod) => drop(state.store.delete(&pod, None)),
+        Some(pod) => state.store.delete(&pod),
         None => state.store.update(id, |job| {
             let kept =
                 list(job, "/metadata/finalizers").iter().filter(|finalizer| finalizer.as_str() != Some(FOREGROUND));

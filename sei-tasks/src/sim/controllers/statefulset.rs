@@ -66,8 +66,7 @@ pub(in crate::sim) fn sync(state: &mut State, id: &ObjectId) {
         Some(pod) if is_own(&set, &pod) && !is_leaving(&pod) => {
             let over = matches!(text(&pod, "/status/phase"), "Failed" | "Succeeded");
             if over || !wanted {
-                // Without a precondition on the uid a delete cannot be refused.
-                let _ = state.store.delete(&pod_id, None);
+                state.store.delete(&pod_id);
             }
         }
         // The pod of another owner is in the way: making ours fails, and the controller tries again.

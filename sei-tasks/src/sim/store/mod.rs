@@ -205,27 +205,31 @@ impl Store {
         Ok(())
     }
 
-    /// A delete; with `uid` only an object of that uid obeys. Nothing happens when the object is gone.
-    pub(super) fn delete(&mut self, id: &ObjectId, uid: Option<&str>) -> Result<(), ClusterError> {
-        let Some(live) = self.objects.get(id).cloned() else {
-            return Ok(());
-        };
-        if let Some(wanted) = uid {
-            check_uid(id, &live, wanted)?;
+    /// A delete that only an object of this uid obeys. Nothing happens when the object is gone.
+    pub(super) fn delete_of(&mut self, id: &ObjectId, uid: &str) -> Result<(), ClusterError> {
+        if let Some(live) = self.objects.get(id) {
+            check_uid(id, live, uid)?;
+            self.delete(id);
         }
+        Ok(())
+    }
+
+    /// A delete without a precondition, which cannot be refused. Nothing happens when the object is gone.
+    pub(super) fn delete(&mut self, id: &ObjectId) {
+        let Some(live) = self.objects.get(id).cloned() else {
+            return;
+        };
         let finalizers = !list(&live, "/metadata/finalizers").is_empty();
         let graceful = id.kind == Kind::Pod && !text(&live, "/spec/nodeName").is_empty();
         if !finalizers && !graceful {
-            self.remove(id);
-            return Ok(());
+            return self.remove(id);
         }
         if is_leaving(&live) {
-            return Ok(());
+            return;
         }
         let mut next = live.as_ref().clone();
         self.mark_deleted(id, &mut next);
         self.commit(id, next, self.managers_of(id));
-        Ok(())
     }
 
     /// A delete of a Job that its pod precedes; the Job controller takes the finalizer off.
@@ -234,7 +238,7 @@ impl Store {
         if fits && id.kind == Kind::Job {
             self.update(id, |job| json::set(job, &["metadata", "finalizers"], json!([FOREGROUND])));
         }
-        self.delete(id, Some(uid))
+        self.delete_of(id, uid)
     }
 
     /// Ids of a kind that ever were.

@@ -153,12 +153,12 @@ fn some_fields_of_a_stateful_set_are_for_ever() {
 #[test]
 fn a_delete_obeys_its_uid_and_forgives_absence() {
     let (mut store, _) = with_node();
-    let wrong = store.delete(&node_id(), Some("someone"));
+    let wrong = store.delete_of(&node_id(), "someone");
     assert!(matches!(wrong, Err(ClusterError::Conflict(_))));
     assert!(store.get(&node_id()).is_some());
-    store.delete(&node_id(), None).unwrap();
+    store.delete(&node_id());
     assert!(store.get(&node_id()).is_none());
-    store.delete(&node_id(), Some("whoever")).unwrap();
+    store.delete_of(&node_id(), "whoever").unwrap();
 }
 
 #[test]
@@ -167,7 +167,7 @@ fn finalizers_hold_an_object_until_the_last_one_goes() {
     store.update(&node_id(), |node| {
         node["metadata"]["finalizers"] = json!(["a"]);
     });
-    store.delete(&node_id(), None).unwrap();
+    store.delete(&node_id());
     let node = store.get(&node_id()).unwrap().clone();
     assert!(is_leaving(&node));
     assert_eq!(generation(&store, &node_id()), 2);
