@@ -1,6 +1,7 @@
 //! What a process remembers of the nodes between two looks. Losing it costs one question to each sidecar, nothing else.
 
 use std::collections::BTreeMap;
+use std::hash::{Hash, Hasher};
 use std::sync::{Mutex, PoisonError};
 
 use sei_planner::api::Time;
@@ -23,13 +24,13 @@ pub struct Memory {
 }
 
 /// What is known of a node's TLS Secret.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Hash)]
 struct Served {
     certificate: Option<Vec<u8>>,
     again_at: Option<Time>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct Asked {
     again_at: Time,
     pod: Option<Looks>,
@@ -39,6 +40,13 @@ impl Clone for Memory {
     fn clone(&self) -> Self {
         let (asked, served) = (self.with(|asked| asked.clone()), self.with_served(|served| served.clone()));
         Self { asked: Mutex::new(asked), served: Mutex::new(served) }
+    }
+}
+
+impl Hash for Memory {
+    fn hash<H: Hasher>(&self, hasher: &mut H) {
+        self.with(|asked| asked.hash(hasher));
+        self.with_served(|served| served.hash(hasher));
     }
 }
 

@@ -165,8 +165,9 @@ async fn was_altered<C: Cluster, S: Sidecar, K: Clock>(
     set: &ObjectId,
 ) -> Result<bool, ClusterError> {
     let Some(applied) = status.stateful_set_generation else { return Ok(false) };
-    let is_later = |set: Option<Value>| set.is_some_and(|set| set["metadata"]["generation"].as_i64() > Some(applied));
-    Ok(is_later(world.cluster.cached(set)) && is_later(world.cluster.read(set).await?))
+    let is_later = |set: &Value| set["metadata"]["generation"].as_i64() > Some(applied);
+    let seen = world.cluster.cached(set).is_some_and(|set| is_later(&set));
+    Ok(seen && world.cluster.read(set).await?.is_some_and(|set| is_later(&set)))
 }
 
 fn was_applied(status: &SeiNodeStatus, kind: Kind) -> bool {

@@ -1,5 +1,7 @@
 //! Which pod serves a task: that of the bootstrap Job until the plan tears it down, then that of the StatefulSet.
 
+use std::sync::Arc;
+
 use sei_planner::api::{PlannedTask, TaskPlan};
 use sei_planner::manifests::bootstrap_labels;
 use sei_planner::node::{PodFacts, ValidNode, controller_uid};
@@ -58,7 +60,7 @@ pub(crate) fn watched_pod<C: Cluster, S: Sidecar, K: Clock>(
 pub(crate) fn bootstrap_pod<C: Cluster, S: Sidecar, K: Clock>(
     world: &World<C, S, K>,
     node: &ValidNode,
-) -> Option<Value> {
+) -> Option<Arc<Value>> {
     let job = world.cluster.cached(&job_id(node))?;
     let pods = world.cluster.cached_pods(&node.key.namespace, &bootstrap_labels(node));
     pods.into_iter().find(|pod| controller_uid(pod).as_deref() == job["metadata"]["uid"].as_str())

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::future::Future;
+use std::sync::Arc;
 
 use sei_planner::api::{SeiNode, SeiNodeStatus, Time};
 use sei_planner::names::NodeKey;
@@ -193,17 +194,17 @@ pub enum Propagation {
 
 /// The API server, as far as the operator uses it.
 ///
-/// `cached`, `cached_pods` and `peers` answer from watches and cost no request; everything else is a request. Objects are
-/// JSON values as the API server returns them.
+/// `cached`, `cached_pods` and `peers` answer from watches, share what these hold and cost no request; everything else is a
+/// request. Objects are JSON values as the API server returns them.
 pub trait Cluster: Send + Sync {
     /// The node, at least as new as the last write this process made to it.
     fn node(&self, key: &NodeKey) -> impl Future<Output = Result<Option<SeiNode>, ClusterError>> + Send;
 
     /// What the watches last saw of an object: its metadata, and for pods everything. Never a Secret.
-    fn cached(&self, id: &ObjectId) -> Option<Value>;
+    fn cached(&self, id: &ObjectId) -> Option<Arc<Value>>;
 
     /// Pods of `namespace` that carry all labels of `selector`, from the watch.
-    fn cached_pods(&self, namespace: &str, selector: &BTreeMap<String, String>) -> Vec<Value>;
+    fn cached_pods(&self, namespace: &str, selector: &BTreeMap<String, String>) -> Vec<Arc<Value>>;
 
     /// Pods of `namespace` that carry all labels of `selector`, live.
     fn pods(
@@ -274,7 +275,7 @@ pub struct TaskReport {
 }
 
 /// Where a task stands in a sidecar.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum TaskState {
     /// Accepted and not finished.
     Running,

@@ -1,5 +1,7 @@
 //! Applies the objects of a node.
 
+use std::sync::Arc;
+
 use k8s_openapi::api::core::v1::PodSpec;
 use sei_planner::manifests::{
     Manifest, isolation, proxy_config as proxy_config_of, service as service_of, sidecar_certificate,
@@ -88,7 +90,7 @@ async fn apply<C: Cluster, S: Sidecar, K: Clock>(
     let name = object["metadata"]["name"].as_str().unwrap_or_default();
     let id = ObjectId::new(kind, &node.key.namespace, name);
     let known = match world.cluster.cached(&id) {
-        None => world.cluster.read(&id).await?,
+        None => world.cluster.read(&id).await?.map(Arc::new),
         seen => seen,
     };
     if known.is_some_and(|known| controller_uid(&known).as_deref() != Some(&node.uid)) {

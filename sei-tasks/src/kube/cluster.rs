@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::future::Future;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use k8s_openapi::api::core::v1::ObjectReference;
@@ -92,16 +92,16 @@ impl<V: Views> Cluster for KubeCluster<V> {
         }))
     }
 
-    fn cached(&self, id: &ObjectId) -> Option<Value> {
-        self.views.object(id)
+    fn cached(&self, id: &ObjectId) -> Option<Arc<Value>> {
+        self.views.object(id).map(Arc::new)
     }
 
     fn peers(&self, namespace: &str, selector: &BTreeMap<String, String>) -> Vec<NodeKey> {
         self.views.peers(namespace, selector)
     }
 
-    fn cached_pods(&self, namespace: &str, selector: &BTreeMap<String, String>) -> Vec<Value> {
-        self.views.pods(namespace, selector)
+    fn cached_pods(&self, namespace: &str, selector: &BTreeMap<String, String>) -> Vec<Arc<Value>> {
+        self.views.pods(namespace, selector).into_iter().map(Arc::new).collect()
     }
 
     async fn pods(&self, namespace: &str, selector: &BTreeMap<String, String>) -> Result<Vec<Value>, ClusterError> {

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::future::pending;
+use std::sync::Arc;
 
 use sei_planner::api::{SeiNode, SeiNodeStatus, Time};
 use sei_planner::names::NodeKey;
@@ -308,11 +309,12 @@ fn decode(value: &Value) -> Result<SeiNode, ClusterError> {
 }
 
 /// Metadata, and for pods everything: what the operator's watches deliver.
-fn watch_part(id: &ObjectId, object: &Value) -> Value {
+fn watch_part(id: &ObjectId, object: &Arc<Value>) -> Arc<Value> {
     if id.kind == Kind::Pod {
-        return object.clone();
+        return Arc::clone(object);
     }
-    json!({ "apiVersion": id.kind.api_version(), "kind": id.kind.name(), "metadata": object.get("metadata") })
+    let (version, kind) = (id.kind.api_version(), id.kind.name());
+    Arc::new(json!({ "apiVersion": version, "kind": kind, "metadata": object.get("metadata") }))
 }
 
 fn read_node(state: &mut State, key: &NodeKey) -> Result<Option<SeiNode>, ClusterError> {
@@ -383,15 +385,15 @@ impl Cluster for Sim {
         self.call(Request::Node(key), |state| read_node(state, key)).await
     }
 
-    fn cached(&self, id: &ObjectId) -> Option<Value> {
+    fn cached(&self, id: &ObjectId) -> Option<Arc<Value>> {
         self.with(|state| state.watched(id).map(|object| watch_part(id, object)))
     }
 
-    fn cached_pods(&self, namespace: &str, selector: &BTreeMap<String, String>) -> Vec<Value> {
+    fn cached_pods(&self, namespace: &str, selector: &BTreeMap<String, String>) -> Vec<Arc<Value>> {
         self.with(|state| {
             let seen =
                 state.store.ever(Kind::Pod).filter(|id| id.namespace == namespace).filter_map(|id| state.watched(id));
-            seen.filter(|pod| carries(pod, selector)).map(|pod| pod.as_ref().clone()).collect()
+            seen.filter(|pod| carries(pod, selector)).cloned().collect()
         })
     }
 

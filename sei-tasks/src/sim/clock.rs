@@ -1,6 +1,7 @@
 //! Virtual time: a queue of due things and counted ids. Nothing here knows what is due.
 
 use std::collections::BTreeMap;
+use std::hash::{Hash, Hasher};
 
 use jiff::Timestamp;
 use sei_planner::api::Time;
@@ -18,7 +19,7 @@ pub(super) fn start() -> Time {
 }
 
 /// Something that happens at a known time.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Due {
     /// The StatefulSet controller looks at this set.
     StatefulSet(ObjectId),
@@ -94,8 +95,17 @@ impl Queue {
     }
 }
 
+/// In order; the numbers that make the order do not count.
+impl Hash for Queue {
+    fn hash<H: Hasher>(&self, hasher: &mut H) {
+        for ((at, _), due) in &self.items {
+            (at, due).hash(hasher);
+        }
+    }
+}
+
 /// Counted ids in the shape of UUIDs: reproducible, and readable in a trace.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 pub(super) struct Ids {
     seed: u32,
     uids: u64,

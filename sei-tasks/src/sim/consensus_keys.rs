@@ -20,7 +20,7 @@ use super::store::show;
 const VOLUME: &str = "signing-key";
 
 /// Keys that containers were started with.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Hash)]
 pub(super) struct ConsensusKeys {
     /// Pod by uid, and the key that its seid was started with last.
     of_pods: BTreeMap<String, String>,

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::future::Future;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
@@ -51,6 +52,9 @@ pub trait Operator {
 pub trait Fork: Operator + Clone {
     /// The same process in a copy of the world.
     fn fork(&self, process: &Self::Process, sim: &Sim) -> Self::Process;
+
+    /// Everything the process has in memory.
+    fn memory(&self, process: &Self::Process, hasher: &mut impl Hasher);
 }
 
 /// The operator of this crate: the only place where its world is made from a simulated one.
@@ -82,6 +86,10 @@ impl Operator for SeiOperator {
 impl Fork for SeiOperator {
     fn fork(&self, process: &Self::Process, sim: &Sim) -> Self::Process {
         World { memory: process.memory.clone(), ..self.boot(sim) }
+    }
+
+    fn memory(&self, process: &Self::Process, hasher: &mut impl Hasher) {
+        process.memory.hash(hasher);
     }
 }
 
@@ -187,6 +195,20 @@ impl<O: Fork> Driver<O> {
             burst: self.burst.clone(),
             steps: self.steps,
         }
+    }
+
+    /// The same number for worlds of the same options that go on alike, whatever led there: with equal objects, histories,
+    /// machines, disks, clocks and memories. Only what is told of the past differs.
+    #[must_use]
+    pub fn digest(&self) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        self.sim.with(|state| state.digest(&mut hasher));
+        match &self.process {
+            Some(process) => self.operator.memory(process, &mut hasher),
+            None => hasher.write_u8(0),
+        }
+        (self.restart_at, &self.looks, &self.failures, &self.burst).hash(&mut hasher);
+        hasher.finish()
     }
 }
 

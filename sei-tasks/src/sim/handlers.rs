@@ -15,7 +15,7 @@ use super::state::State;
 const MODES: [&str; 4] = ["validator", "full", "seed", "archive"];
 
 /// The configuration of seid on a data volume.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Hash)]
 pub struct SeidConfig {
     /// Mode of the last full configuration; absent before it, and then there is no `app.toml`.
     pub mode: Option<String>,

@@ -1,6 +1,7 @@
 //! The operator's process: its calls, what goes wrong at them, and what it knows of its own writes.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::hash::{Hash, Hasher};
 
 use sei_planner::api::Time;
 use sei_planner::names::NodeKey;
@@ -92,6 +93,13 @@ impl Process {
     /// This process wrote the node.
     pub(super) fn wrote(&mut self, key: &NodeKey, version: u64) {
         self.written.insert(key.clone(), version);
+    }
+
+    /// What a process between two reconciles may let depend on it what happens next: not how many calls and processes there
+    /// were.
+    pub(super) fn digest(&self, hasher: &mut impl Hasher) {
+        (self.dead, self.since, &self.accepted, &self.written).hash(hasher);
+        format!("{:?}{:?}", self.faults, self.weather).hash(hasher);
     }
 
     /// resourceVersion of this process's last write to a node, 0 when there was none.

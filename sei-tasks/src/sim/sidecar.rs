@@ -42,7 +42,7 @@ const UNMARKED: [&str; 10] = [
 ];
 
 /// What is on the data volumes, and what will go wrong.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Hash)]
 pub(super) struct Sidecars {
     /// Disks by uid of the claim.
     pub(super) disks: BTreeMap<String, Disk>,
@@ -55,7 +55,7 @@ pub(super) struct Sidecars {
 }
 
 /// What a sidecar keeps on the data volume.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Hash)]
 pub(super) struct Disk {
     /// Tasks by id.
     pub(super) rows: BTreeMap<String, Row>,
@@ -82,7 +82,7 @@ impl Disk {
 }
 
 /// A task in the sidecar's database.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 pub(super) struct Row {
     pub(super) kind: String,
     pub(super) params: Value,

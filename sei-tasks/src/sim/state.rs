@@ -1,6 +1,7 @@
 //! The whole world in one value, and how a change spreads through it. What each part does lives in the part.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use sei_planner::api::{SeiNode, SeiNodeStatus, Time};
@@ -80,6 +81,16 @@ impl State {
     pub(super) fn set_now(&mut self, now: Time) {
         self.now = now;
         self.store.set_now(now);
+    }
+
+    /// What may let depend on it what happens next: all but the record of what happened.
+    pub(super) fn digest(&self, hasher: &mut impl Hasher) {
+        let Self { now, queue, ids, store, kubelet, sidecars, keys, process, .. } = self;
+        (now, queue, ids, store.digest(), kubelet, sidecars, keys).hash(hasher);
+        process.digest(hasher);
+        (self.skew_seconds, self.stall, self.last_scheduled, &self.wakes).hash(hasher);
+        let later: Vec<&u64> = self.scheduled.keys().collect();
+        (later, format!("{:?}", self.arrivals)).hash(hasher);
     }
 
     /// Records a fact.

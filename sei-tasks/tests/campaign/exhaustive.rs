@@ -2,9 +2,11 @@
 //! updated, loses its ready flag, and loses its StatefulSet and Service. Each run ends where the run without a fault
 //! ends (S10, L1), is silent afterwards (L2), and breaks no invariant on the way.
 //!
-//! Runs branch off a common trunk: the world is copied before each reconcile, and each copy gets another fault.
+//! Runs branch off a common trunk: the world is copied before each reconcile, and each copy gets another fault. Of pairs
+//! that lead to the same world only one is lived on: worlds with one digest go on alike.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::Instant;
 
 use sei_planner::api::{NodePhase, PlanPhase};
@@ -30,7 +32,7 @@ const OF_EACH: u64 = 7;
 const CALLS_PER_MISHAP: u64 = 3;
 
 /// What happens to the node each time it has come to rest.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Chapter {
     ComeUp,
     Update,
@@ -91,6 +93,13 @@ impl Life {
             }
             Err(stopped) => Err(self.report(&stopped.to_string())),
         }
+    }
+
+    /// Equal when two lives go on alike.
+    fn digest(&self) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        (self.driver.digest(), self.chapter).hash(&mut hasher);
+        hasher.finish()
     }
 
     fn runs(&self) -> bool {
@@ -185,6 +194,10 @@ struct Explorer<'a> {
     tally: Tally,
     firsts_seen: u64,
     seconds_seen: u64,
+    /// Worlds after a first fault, and how many pairs there are from them on.
+    trunks: HashMap<u64, u64>,
+    /// Worlds that some run went on from without another fault.
+    passed: HashSet<u64>,
 }
 
 impl Explorer<'_> {
@@ -219,21 +232,35 @@ impl Explorer<'_> {
         if branch.driver.sim().fault_at(call) != Some(fault) {
             return;
         }
-        let ended = if self.choice.one_in.is_none() {
-            first.and_then(|_| branch.ends())
-        } else {
-            first.and_then(|_| self.second(branch))
-        };
-        let result = ended.and_then(|ended| self.compare(&name, fault, &ended));
+        let ended = first.and_then(|_| match self.choice.one_in {
+            None => branch.ends().map(Some),
+            Some(_) => self.second(branch),
+        });
+        let result = self.judge(&name, fault, ended);
         if self.choice.one_in.is_none() || result.is_err() {
             self.tally.count(|| name, began, result);
         }
     }
 
-    /// Every chosen second fault after a first one.
-    fn second(&mut self, mut trunk: Life) -> Result<Value, String> {
-        while self.turn(&mut trunk, Self::leaf)? {}
-        trunk.rests()
+    /// Every chosen second fault after a first one. Where it ends without a second one; `None` when it became a world that
+    /// was a trunk before.
+    fn second(&mut self, mut trunk: Life) -> Result<Option<Value>, String> {
+        let mut trunks = Vec::new();
+        let joined = loop {
+            let here = trunk.digest();
+            if let Some(pairs) = self.trunks.get(&here) {
+                self.tally.covered += pairs;
+                break true;
+            }
+            self.passed.insert(here);
+            trunks.push((here, self.tally.covered));
+            if !self.turn(&mut trunk, Self::leaf)? {
+                break false;
+            }
+        };
+        let covered = self.tally.covered;
+        self.trunks.extend(trunks.into_iter().map(|(world, before)| (world, covered - before)));
+        if joined { Ok(None) } else { trunk.rests().map(Some) }
     }
 
     fn leaf(&mut self, here: &Life, fault: Fault, call: u64) {
@@ -242,10 +269,32 @@ impl Explorer<'_> {
             return;
         }
         let began = Instant::now();
-        let leaf = here.that_meets(fault, call);
+        let mut leaf = here.that_meets(fault, call);
         let name = leaf.name.clone();
-        let result = leaf.ends().and_then(|ended| self.compare(&name, fault, &ended));
-        self.tally.count(|| name, began, result);
+        let first = leaf.goes_on();
+        if leaf.driver.sim().fault_at(call) != Some(fault) {
+            return;
+        }
+        self.tally.covered += 1;
+        let ended = first.and_then(|_| self.ends_or_joins(leaf));
+        if ended != Ok(None) {
+            let result = self.judge(&name, fault, ended);
+            self.tally.count(|| name, began, result);
+        }
+    }
+
+    /// Lives on to the end; where it ends, or `None` when it became a world that another run went on from.
+    fn ends_or_joins(&mut self, mut life: Life) -> Result<Option<Value>, String> {
+        while self.passed.insert(life.digest()) {
+            if !life.goes_on()? {
+                return life.rests().map(Some);
+            }
+        }
+        Ok(None)
+    }
+
+    fn judge(&self, name: &str, fault: Fault, ended: Result<Option<Value>, String>) -> Result<(), String> {
+        ended?.map_or(Ok(()), |ended| self.compare(name, fault, &ended))
     }
 
     fn compare(&self, name: &str, fault: Fault, ended: &Value) -> Result<(), String> {
@@ -286,7 +335,15 @@ fn essence(ended: &Value) -> Value {
 fn explore(kind: &Kind, choice: Choice<'_>) -> Tally {
     let calm = Life::begins(kind).ends().unwrap_or_else(|why| panic!("without a fault: {why}"));
     assert_eq!(calm.to_string().matches("seid:v1").count(), 0, "the calm run ends on v2: {calm:#}");
-    let mut explorer = Explorer { wanted: calm, choice, tally: Tally::default(), firsts_seen: 0, seconds_seen: 0 };
+    let mut explorer = Explorer {
+        wanted: calm,
+        choice,
+        tally: Tally::default(),
+        firsts_seen: 0,
+        seconds_seen: 0,
+        trunks: HashMap::new(),
+        passed: HashSet::new(),
+    };
     if let Err(why) = explorer.singles(Life::begins(kind)) {
         explorer.tally.failures.push(why);
     }

@@ -12,6 +12,8 @@ const FAILURES_SHOWN: usize = 3;
 #[derive(Default)]
 pub(crate) struct Tally {
     pub(crate) runs: u64,
+    /// Cases that these runs stand for, where many cases are one run.
+    pub(crate) covered: u64,
     /// The longest run, and what it was.
     pub(crate) slowest: (Duration, String),
     /// What went wrong, a report for people each.
@@ -31,6 +33,7 @@ impl Tally {
 
     fn add(&mut self, other: Self) {
         self.runs += other.runs;
+        self.covered += other.covered;
         self.failures.extend(other.failures);
         if other.slowest.0 > self.slowest.0 {
             self.slowest = other.slowest;
@@ -53,9 +56,10 @@ pub(crate) fn layer<T: Sync>(name: &str, cases: &[T], work: impl Fn(&T) -> Tally
             scope.spawn(processor);
         }
     });
-    let Tally { runs, slowest: (took, what), failures } = total.into_inner().unwrap();
+    let Tally { runs, covered, slowest: (took, what), failures } = total.into_inner().unwrap();
+    let covered = if covered == 0 { String::new() } else { format!(" for {covered} pairs") };
     println!(
-        "{name}: {runs} runs, {} failed, {:.1} s, slowest {:.2} s ({what})",
+        "{name}: {runs} runs{covered}, {} failed, {:.1} s, slowest {:.2} s ({what})",
         failures.len(),
         began.elapsed().as_secs_f64(),
         took.as_secs_f64()

@@ -258,15 +258,15 @@ impl Cluster for Doctored {
         Ok(node)
     }
 
-    fn cached(&self, id: &ObjectId) -> Option<Value> {
-        self.bug.sees(id, self.world.cached(id))
+    fn cached(&self, id: &ObjectId) -> Option<Arc<Value>> {
+        self.bug.sees(id, self.world.cached(id).map(Arc::unwrap_or_clone)).map(Arc::new)
     }
 
-    fn cached_pods(&self, namespace: &str, selector: &BTreeMap<String, String>) -> Vec<Value> {
-        let pods = self.world.cached_pods(namespace, selector).into_iter();
+    fn cached_pods(&self, namespace: &str, selector: &BTreeMap<String, String>) -> Vec<Arc<Value>> {
+        let pods = self.world.cached_pods(namespace, selector).into_iter().map(Arc::unwrap_or_clone);
         pods.filter_map(|pod| {
             let id = ObjectId::new(Kind::Pod, namespace, pod["metadata"]["name"].as_str().unwrap_or_default());
-            self.bug.sees(&id, Some(pod))
+            self.bug.sees(&id, Some(pod)).map(Arc::new)
         })
         .collect()
     }

@@ -67,11 +67,11 @@ impl Cluster for Witness {
         Ok(node)
     }
 
-    fn cached(&self, id: &ObjectId) -> Option<Value> {
+    fn cached(&self, id: &ObjectId) -> Option<Arc<Value>> {
         self.sim.cached(id)
     }
 
-    fn cached_pods(&self, namespace: &str, selector: &BTreeMap<String, String>) -> Vec<Value> {
+    fn cached_pods(&self, namespace: &str, selector: &BTreeMap<String, String>) -> Vec<Arc<Value>> {
         self.sim.cached_pods(namespace, selector)
     }
 

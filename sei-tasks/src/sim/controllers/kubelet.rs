@@ -30,7 +30,7 @@ const BOOTSTRAP_SEID: &str = "bootstrap-seid";
 const DATA_VOLUME: &str = "data";
 
 /// The next thing to do with a pod.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(in crate::sim) enum PodStep {
     /// Give it a machine and its volumes.
     Schedule,
@@ -47,7 +47,7 @@ pub(in crate::sim) enum PodStep {
 }
 
 /// What the kubelet knows.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Hash)]
 pub(in crate::sim) struct Kubelet {
     /// Pods by uid.
     pub(in crate::sim) pods: BTreeMap<String, PodRun>,
@@ -58,7 +58,7 @@ pub(in crate::sim) struct Kubelet {
 }
 
 /// A pod on the machine.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 pub(in crate::sim) struct PodRun {
     /// Which pod.
     pub(in crate::sim) id: ObjectId,
@@ -76,7 +76,7 @@ pub(in crate::sim) struct PodRun {
 }
 
 /// One process of a sidecar.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Hash)]
 pub(in crate::sim) struct SidecarProcess {
     /// Number, unique in the world.
     pub(in crate::sim) number: u64,
@@ -84,13 +84,13 @@ pub(in crate::sim) struct SidecarProcess {
     pub(in crate::sim) ready: bool,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 struct Container {
     state: ContainerState,
     restarts: u32,
 }
 
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Hash)]
 enum ContainerState {
     Waiting(&'static str),
     Running(Time),

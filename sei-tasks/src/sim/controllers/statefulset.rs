@@ -81,10 +81,13 @@ fn is_own(set: &Value, pod: &Value) -> bool {
 }
 
 /// Name of the ControllerRevision of the set's template. It depends on the template only, so that a rollback to an
-/// equal template gets the revision it had before.
+/// equal template gets the revision it had before. What was reported of this generation is not worked out again.
 fn revision_of(id: &ObjectId, set: &Value) -> String {
-    let template = set.pointer("/spec/template").cloned().unwrap_or_default();
-    format!("{}-{:010x}", id.name, hash(json::canonical(&template).as_bytes()))
+    if number(set, "/status/observedGeneration") == number(set, "/metadata/generation") {
+        return text(set, "/status/updateRevision").to_owned();
+    }
+    let template = set.pointer("/spec/template").unwrap_or(&Value::Null);
+    format!("{}-{:010x}", id.name, hash(json::canonical(template).as_bytes()))
 }
 
 /// FNV-1a, cut to 40 bits.

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Map, Value};
 
 /// Fields of an object. Steps are spelled as in fieldsV1: `f:<name>`, `k:<keys of an element>`, `v:<element of a set>`.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(super) struct Fields {
     /// Whether this place itself is in the set, and not only some of what is in it.
     itself: bool,

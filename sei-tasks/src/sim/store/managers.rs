@@ -9,7 +9,7 @@ use crate::world::ClusterError;
 use super::fields::{Difference, Fields, merge, prune};
 
 /// How a field came to its manager.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 enum Operation {
     Apply,
     Update,
@@ -34,7 +34,7 @@ pub enum Force {
 }
 
 /// The field managers of one object.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(super) struct Managers(BTreeMap<(String, Operation), Fields>);
 
 impl Managers {

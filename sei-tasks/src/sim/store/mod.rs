@@ -14,6 +14,7 @@ mod tests;
 mod validation;
 
 use std::collections::BTreeMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
 use sei_planner::api::{FIELD_MANAGER, Time};
@@ -66,6 +67,8 @@ pub(super) struct Store {
     history: BTreeMap<ObjectId, Vec<Version>>,
     changes: Vec<Change>,
     revision: u64,
+    /// Of every write there was, in order.
+    digest: u64,
     now: Time,
 }
 
@@ -78,6 +81,7 @@ impl Store {
             history: BTreeMap::new(),
             changes: Vec::new(),
             revision: 0,
+            digest: 0,
             now,
         }
     }
@@ -402,7 +406,15 @@ impl Store {
         stored
     }
 
+    /// The same in two stores that took the same writes at the same times.
+    pub(super) fn digest(&self) -> u64 {
+        self.digest
+    }
+
     fn record(&mut self, id: &ObjectId, before: Option<Arc<Value>>, after: Option<Arc<Value>>) {
+        let mut hasher = DefaultHasher::new();
+        (self.digest, self.now, id, &after, self.managers.get(id)).hash(&mut hasher);
+        self.digest = hasher.finish();
         self.history.entry(id.clone()).or_default().push(Version { at: self.now, value: after.clone() });
         self.changes.push(Change { id: id.clone(), before, after });
     }
