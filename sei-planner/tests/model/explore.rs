@@ -14,7 +14,7 @@ use crate::operator::{Look, Operator, Rest, Violation, shares_the_disk, violatio
 use crate::world::{Event, State, disturbances, fair_steps};
 
 /// A model with more states than this grew without bound.
-const STATES_MAX: usize = 8_000_000;
+const STATES_MAX: usize = 16_000_000;
 /// How much is told of what follows a trap.
 const COURSE_STEPS: usize = 20;
 
@@ -40,6 +40,7 @@ type Cost = (u8, u16);
 struct Explorer<'a> {
     model: &'a Model,
     rules: Rules,
+    enough: usize,
     names: Names,
     states: Vec<State>,
     known: HashMap<State, u32>,
@@ -53,11 +54,13 @@ struct Explorer<'a> {
     found: BTreeMap<&'static str, (u32, Event, String)>,
 }
 
-pub(crate) fn explore(model: &Model, rules: Rules) -> Report {
+/// Everything within the model's disturbances; nothing goes wrong any more once there are `enough` states.
+pub(crate) fn explore(model: &Model, rules: Rules, enough: usize) -> Report {
     let began = Instant::now();
     let mut explorer = Explorer {
         model,
         rules,
+        enough,
         names: Names::default(),
         states: Vec::new(),
         known: HashMap::new(),
@@ -119,7 +122,7 @@ impl Explorer<'_> {
         for (event, next) in self.interference(from, &state, &look.rest) {
             self.follow(from, event, 0, &state, next);
         }
-        if self.costs[from as usize].0 < self.model.disturbances {
+        if self.costs[from as usize].0 < self.model.disturbances && self.states.len() < self.enough {
             for (event, next) in self.disturbed(from, &state, look.tasks) {
                 self.follow(from, event, 1, &state, next);
             }

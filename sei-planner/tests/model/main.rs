@@ -1,6 +1,6 @@
 //! A model check (C1): the real planner in a small world, breadth first through everything that can happen to a node. No
-//! unsafe step on any path, and no state from which the node never comes to rest. `MODEL_DEPTH=1` lets one more thing go
-//! wrong on each path than usual.
+//! unsafe step on any path, and no state from which the node never comes to rest. `MODEL_STATES=1000000` lets
+//! more go wrong on each path than usual, until each model has so many states.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 #![allow(clippy::disallowed_types, reason = "maps of states are only looked up in; the time a model took is printed")]
@@ -23,12 +23,14 @@ use models::{Model, Rules, image_update, models};
 
 /// How many states all models have together, at least.
 const STATES_MIN: usize = 100_000;
+/// How much more goes wrong on a path when each model is to have many states.
+const MORE_DISTURBANCES: u8 = 6;
 
-fn explore_all(models: &[Model]) -> Vec<Report> {
+fn explore_all(models: &[Model], enough: usize) -> Vec<Report> {
     let (next, reports) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
     let work = || {
         while let Some(model) = models.get(next.fetch_add(1, Ordering::Relaxed)) {
-            let report = explore(model, Rules::ALL);
+            let report = explore(model, Rules::ALL, enough);
             reports.lock().unwrap().push(report);
         }
     };
@@ -61,9 +63,10 @@ fn print_table(reports: &[Report], took: Duration) {
 
 #[test]
 fn no_model_finds_an_unsafe_step_or_a_trap() {
-    let more = std::env::var("MODEL_DEPTH").map_or(0, |more| more.parse().unwrap());
+    let each: Option<usize> = std::env::var("MODEL_STATES").ok().map(|states| states.parse().unwrap());
     let began = Instant::now();
-    let reports = explore_all(&models(more));
+    let more = each.map_or(0, |_| MORE_DISTURBANCES);
+    let reports = explore_all(&models(more), each.unwrap_or(usize::MAX));
     print_table(&reports, began.elapsed());
     for (report, (invariant, found)) in reports.iter().flat_map(|report| report.found.iter().map(move |f| (report, f)))
     {
@@ -72,11 +75,14 @@ fn no_model_finds_an_unsafe_step_or_a_trap() {
     assert!(reports.iter().all(|report| report.found.is_empty()));
     let states: usize = reports.iter().map(|report| report.states).sum();
     assert!(states >= STATES_MIN, "only {states} states");
+    let small: Vec<&str> =
+        reports.iter().filter(|report| each.is_some_and(|each| report.states < each)).map(|r| r.name).collect();
+    assert!(small.is_empty(), "fewer states than that: {small:?}");
 }
 
 /// Without the rule, an image update violates this invariant within so many steps.
 fn is_needed(rules: Rules, disturbances: u8, invariant: &str, steps_max: usize) {
-    let report = explore(&image_update(disturbances), rules);
+    let report = explore(&image_update(disturbances), rules, usize::MAX);
     for (invariant, found) in &report.found {
         println!("{invariant} after {} steps\n{}", found.steps, found.text);
     }
