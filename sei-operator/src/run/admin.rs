@@ -6,6 +6,7 @@ use std::net::TcpListener;
 use std::sync::Arc;
 
 use axum::Router;
+use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
@@ -116,12 +117,14 @@ impl Probes {
         Self { heart, unsynced: Arc::new(unsynced) }
     }
 
-    fn router(&self) -> Router {
-        let (live, healthy, ready) = (self.clone(), self.clone(), self.clone());
+    fn router(self) -> Router {
+        let live = async |State(probes): State<Self>| verdict(probes.heart.check());
+        let ready = async |State(probes): State<Self>| verdict(probes.is_ready());
         Router::new()
-            .route("/livez", get(async move || verdict(live.heart.check())))
-            .route("/healthz", get(async move || verdict(healthy.heart.check())))
-            .route("/readyz", get(async move || verdict(ready.is_ready())))
+            .route("/livez", get(live))
+            .route("/healthz", get(live))
+            .route("/readyz", get(ready))
+            .with_state(self)
     }
 
     fn is_ready(&self) -> Result<(), String> {
@@ -138,11 +141,11 @@ fn verdict(checked: Result<(), String>) -> Response {
 }
 
 fn scrapes(metrics: Metrics) -> Router {
-    let scrape = async move || match metrics.text() {
+    let scrape = async |State(metrics): State<Metrics>| match metrics.text() {
         Ok(text) => ([(header::CONTENT_TYPE, OPEN_METRICS)], text).into_response(),
         Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, format!("{error}\n")).into_response(),
     };
-    Router::new().route("/metrics", get(scrape))
+    Router::new().route("/metrics", get(scrape)).with_state(metrics)
 }
 
 #[cfg(test)]

@@ -18,27 +18,17 @@ pub(super) struct Heart {
 impl Heart {
     /// A heart that beats on the current runtime as long as that lives.
     pub(super) fn beating() -> Self {
-        let heart = Self::resting(STALE_AFTER);
-        let beating = heart.clone();
-        tokio::spawn(async move {
-            let mut beats = tokio::time::interval(BEAT);
-            loop {
-                beats.tick().await;
-                *beating.last.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
-            }
-        });
+        let heart = Self { last: Arc::new(Mutex::new(Instant::now())), stale_after: STALE_AFTER };
+        tokio::spawn(heart.clone().beat());
         heart
     }
 
-    /// A heart that beat just now, and never again.
-    fn resting(stale_after: Duration) -> Self {
-        Self { last: Arc::new(Mutex::new(Instant::now())), stale_after }
-    }
-
-    /// A heart that stood still for too long already.
-    #[cfg(test)]
-    pub(super) fn stopped() -> Self {
-        Self::resting(Duration::ZERO)
+    async fn beat(self) {
+        let mut beats = tokio::time::interval(BEAT);
+        loop {
+            beats.tick().await;
+            *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+        }
     }
 
     /// Whether the event loop moves.
@@ -52,5 +42,29 @@ impl Heart {
         }
         let (seconds, limit) = (since.as_secs(), self.stale_after.as_secs());
         Err(format!("the event loop has not moved for {seconds} s (limit: {limit} s)"))
+    }
+
+    /// A heart that does not beat, whose last beat is too long ago whenever it was.
+    #[cfg(test)]
+    pub(super) fn stopped() -> Self {
+        Self { last: Arc::new(Mutex::new(Instant::now())), stale_after: Duration::ZERO }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The first beat comes at the first turn.
+    #[tokio::test]
+    async fn a_turn_of_the_runtime_is_a_beat() {
+        let heart = Heart::stopped();
+        let last = || *heart.last.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = last();
+        tokio::spawn(heart.clone().beat());
+        assert_eq!(last(), before, "nothing had its turn yet");
+        while last() == before {
+            tokio::task::yield_now().await;
+        }
     }
 }

@@ -14,6 +14,7 @@ Written by `just generate` from `sei-operator explain metrics`. `sei-operator ru
   process that reconciles exports them.
 * Counters and durations start at nothing with each process, and are noted when a status write has succeeded. Where its answer is
   lost, or the process dies right after it, the transition is not counted. Their series stay until the process ends.
+* Upper bounds of buckets stand as OpenMetrics has them, and as Prometheus 3 stores those of every exporter: `le=\"10.0\"`.
 * Times are Unix times: `time() - sei_controller_seinode_phase_transition_timestamp_seconds` is an age.
 * No label holds an error or a message. `task` is a type of the [tasks](tasks.md), or `unknown`; `type` and `reason` are those of the
   [conditions](conditions.md).
