@@ -49,6 +49,11 @@ const DIFFERENCES: &[(&str, &str, &str)] = &[
     ("status", "new property statefulSetGeneration", "a write of somebody else to the StatefulSet is noticed"),
     ("status.plan", "new property kind", PLAN),
     ("status.plan", "new property drift", PLAN),
+    (
+        "status.plan",
+        "new property startedAt",
+        "how long a plan takes, and since when it is active, is measured from status",
+    ),
     ("status.plan", "new property targetGeneration", PLAN),
     ("status.plan", "new property failures", RETRY),
     ("status.plan", "new property retryAt", RETRY),

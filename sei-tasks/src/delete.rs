@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use crate::execute::release_keys;
 use crate::finalizer;
 use crate::object::{self, is_leaving};
+use crate::status::store_status;
 use crate::world::{Clock, Cluster, ClusterError, Kind, LookAgain, ObjectId, Propagation, Sidecar, World};
 
 /// Seconds until a stopping pod is looked at again, should its watch say nothing.
@@ -62,7 +63,7 @@ async fn announce_the_end<C: Cluster, S: Sidecar, K: Clock>(
     if old.phase == Some(NodePhase::Terminating) {
         return Ok(node);
     }
-    world.cluster.write_status(&node, &terminating(&old, world.clock.now())).await
+    store_status(world, &node, &old, &terminating(&old, world.clock.now())).await
 }
 
 /// Deletes what makes pods, and says whether all pods are gone: the data claim is not touched before (S3, L5). The label

@@ -1,7 +1,7 @@
 //! Executes the plans of `sei-planner`: behind traits, on a real cluster or in a simulated world.
 //!
 //! [`world`] holds the traits and [`reconcile`] the pipeline that runs on them; [`kube`] and [`http`] are the real world.
-//! [`admission`] answers for the API server where there is none.
+//! [`record`] is how whoever runs it hears what happens; [`admission`] answers for the API server where there is none.
 
 pub mod admission;
 mod causes;
@@ -16,11 +16,13 @@ mod merge_patch;
 mod object;
 mod observe;
 pub mod reconcile;
+pub mod record;
 mod run_plan;
 mod secrets;
 mod serving;
 mod sidecars;
 pub mod sim;
+mod status;
 pub mod world;
 
 pub use causes::causes;

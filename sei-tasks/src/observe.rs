@@ -12,6 +12,7 @@ use sei_planner::node::{
 use serde_json::Value;
 
 use crate::issued;
+use crate::record::Probe;
 use crate::secrets::{read_secret, unavailable};
 use crate::serving::{Stage, pod_id, stage, watched_pod};
 use crate::sidecars;
@@ -222,11 +223,13 @@ async fn health<C: Cluster, S: Sidecar, K: Clock>(
     }
     let answer = sidecars::healthz(world, node, pod).await;
     world.memory.health_was_asked(&node.key, pod, answer.is_ok(), now);
-    match answer {
-        Ok(true) => SidecarHealth::Ready,
-        Ok(false) => SidecarHealth::NotReady,
-        Err(error) => SidecarHealth::Unreachable(error.to_string()),
-    }
+    let (probe, health) = match answer {
+        Ok(true) => (Probe::Ready, SidecarHealth::Ready),
+        Ok(false) => (Probe::NotReady, SidecarHealth::NotReady),
+        Err(error) => (Probe::Unreachable, SidecarHealth::Unreachable(error.to_string())),
+    };
+    world.recorder.probed(&node.key, probe);
+    health
 }
 
 /// The active plan, when it is about to be replaced: the spec changed under it, or something that it had applied is gone.

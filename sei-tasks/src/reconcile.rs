@@ -11,6 +11,7 @@ use crate::finalizer::with_finalizer;
 use crate::observe::{observe, with_live_pod, with_tls_secret};
 use crate::run_plan::{Progress, restore_service, run_until_it_waits};
 use crate::secrets::pause_seconds;
+use crate::status::store_status;
 use crate::world::{Clock, Cluster, ClusterError, LookAgain, Sidecar, World};
 
 /// Seconds until a sidecar that cannot be interrupted is looked at again.
@@ -86,7 +87,7 @@ async fn write_and_announce<C: Cluster, S: Sidecar, K: Clock>(
     if old == next {
         return Ok(());
     }
-    world.cluster.write_status(node, next).await?;
+    store_status(world, node, old, next).await?;
     for event in announce(old, next) {
         if let Err(error) = world.cluster.announce(node, &event).await {
             tracing::warn!(reason = event.reason, %error, "event not published");

@@ -24,7 +24,8 @@ impl Progress {
     }
 
     /// A new plan is stored before anything of it happens (S8).
-    pub(crate) fn stored_first(plan: TaskPlan, now: Time) -> Self {
+    pub(crate) fn stored_first(mut plan: TaskPlan, now: Time) -> Self {
+        plan.started_at = Some(now);
         Self { plan: Some(plan), stamps: Vec::new(), look_at: Some(now) }
     }
 }

@@ -13,6 +13,7 @@ use serde_json::Value;
 use thiserror::Error;
 
 use crate::memory::Memory;
+use crate::record::Recorder;
 
 /// A kind of object that the operator reads or writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -358,6 +359,8 @@ pub struct World<C, S, K> {
     pub keys_namespace: String,
     /// What this process remembers between two looks.
     pub memory: Memory,
+    /// Is told what happens.
+    pub recorder: Arc<dyn Recorder>,
 }
 
 /// When to look at the node again, unless something changes before.

@@ -1,4 +1,4 @@
-//! `explain`: what a word of the program means: codes, tasks, conditions, settings.
+//! `explain`: what a word of the program means: codes, tasks, conditions, settings, metrics.
 
 use std::fmt::Write as _;
 use std::io;
@@ -8,11 +8,11 @@ use super::reference::{Table, about, nearest};
 use crate::input::diagnostics::{code, codes};
 use crate::output::{self, Paint};
 
-/// Say what a code, a task, a condition or a setting means
+/// Say what a code, a task, a condition, a setting or a metric means
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Args {
-    /// A word (SEI0010, replace-pod, SidecarReady, SEI_NODEPOOL_NAME) or a table (codes, tasks, conditions, settings)
+    /// A word (SEI0010, replace-pod, SidecarReady, SEI_NODEPOOL_NAME) or a table (codes, tasks, conditions, settings, metrics)
     #[arg(value_name = "WORD")]
     word: Option<String>,
 }

@@ -6,12 +6,13 @@ use tracing_subscriber::EnvFilter;
 
 use super::{Exit, platform};
 use crate::output::{self, Paint};
+use crate::run::journal::LogFormat;
 use crate::run::{RunArgs, run as operate};
 
 /// Runs the command.
 pub(super) fn run(args: RunArgs) -> io::Result<Exit> {
     let Some(platform) = platform::required(args.platform.as_deref()) else { return Ok(Exit::Error) };
-    log_to_stderr();
+    log_to_stderr(args.log_format);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     match runtime.block_on(operate(args, platform)) {
         Ok(()) => Ok(Exit::Done),
@@ -22,13 +23,14 @@ pub(super) fn run(args: RunArgs) -> io::Result<Exit> {
     }
 }
 
-/// Human lines on a terminal, JSON elsewhere; `RUST_LOG` chooses what is told.
-fn log_to_stderr() {
+/// Lines for people on a terminal and JSON elsewhere, unless a format is asked for; `RUST_LOG` chooses what is told.
+fn log_to_stderr(format: Option<LogFormat>) {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info,kube_client=error"));
     let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
-    if io::stderr().is_terminal() {
-        subscriber.init();
-    } else {
-        subscriber.json().flatten_event(true).init();
+    let terminal = io::stderr().is_terminal();
+    match format.unwrap_or(if terminal { LogFormat::Text } else { LogFormat::Json }) {
+        LogFormat::Text if terminal => subscriber.init(),
+        LogFormat::Text => subscriber.with_ansi(false).init(),
+        LogFormat::Json => subscriber.json().flatten_event(true).init(),
     }
 }

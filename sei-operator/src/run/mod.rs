@@ -1,5 +1,10 @@
 //! `sei-operator run`: watches SeiNodes and what belongs to them, and reconciles each when something changed.
 
+mod address;
+mod admin;
+mod heart;
+pub(crate) mod journal;
+pub(crate) mod metrics;
 mod views;
 mod watch;
 
@@ -25,6 +30,10 @@ use sei_tasks::world::{Clock, ClusterError, LookAgain, World};
 use sei_tasks::{Memory, causes};
 use thiserror::Error;
 
+use self::admin::{AdminArgs, CannotListen, Listeners, Probes};
+use self::heart::Heart;
+use self::journal::{Journal, LogFormat};
+use self::metrics::Metrics;
 use self::views::WatchedViews;
 
 /// First pause after a reconcile that failed, doubled with each further one.
@@ -68,6 +77,14 @@ pub(crate) struct RunArgs {
     /// for ever. The operator's own ($POD_NAMESPACE) when left out, else "default".
     #[arg(long, value_name = "NAME")]
     lease_namespace: Option<String>,
+    #[command(flatten)]
+    admin: AdminArgs,
+    /// Form of the log on stderr: lines for people on a terminal, and JSON elsewhere, when left out
+    ///
+    /// One line a transition of a node: its phase, the start and the end of a plan, a failed task, a condition. A
+    /// reconcile that changes nothing says nothing. `RUST_LOG=debug` tells more.
+    #[arg(long, value_name = "FORMAT")]
+    pub(crate) log_format: Option<LogFormat>,
 }
 
 /// Why the operator could not run.
@@ -79,9 +96,12 @@ pub(crate) enum RunError {
     /// The client could not be made.
     #[error("cannot talk to the cluster: {0}")]
     Client(#[from] kube::Error),
-    /// Signals cannot be received.
-    #[error("cannot listen for signals: {0}")]
-    Signals(#[from] std::io::Error),
+    /// The system refuses what every process needs: signals, a thread.
+    #[error("cannot start: {0}")]
+    Process(#[from] std::io::Error),
+    /// An address of the admin server cannot be listened on.
+    #[error(transparent)]
+    Admin(#[from] CannotListen),
     /// The address of `--sidecar-via` has no host.
     #[error("--sidecar-via {0}: write a URL such as http://127.0.0.1:7777")]
     SidecarVia(Uri),
@@ -104,6 +124,7 @@ impl Clock for SystemClock {
 struct Shared {
     world: World<KubeCluster<WatchedViews>, HttpSidecar, SystemClock>,
     views: WatchedViews,
+    metrics: Metrics,
     failures: Mutex<BTreeMap<NodeKey, u32>>,
 }
 
@@ -115,8 +136,12 @@ pub(crate) async fn run(args: RunArgs, platform: Platform) -> Result<(), RunErro
     if let Some(via) = args.sidecar_via.as_ref().filter(|via| via.authority().is_none()) {
         return Err(RunError::SidecarVia(via.clone()));
     }
+    let listeners = Listeners::bind(&args.admin)?;
     let client = Client::try_from(cluster_config(&args).await?)?;
     let (views, streams) = watch::watches(&client, args.namespace.as_deref());
+    let metrics = Metrics::new(views.nodes.clone());
+    let watched = views.clone();
+    listeners.serve(metrics.clone(), Probes::new(Heart::beating(), move || watched.unsynced()))?;
     let instance = std::env::var("POD_NAME").unwrap_or_else(|_| format!("sei-operator-{}", std::process::id()));
     let cluster = KubeCluster::new(client, views.clone(), instance);
     let world = World {
@@ -126,11 +151,13 @@ pub(crate) async fn run(args: RunArgs, platform: Platform) -> Result<(), RunErro
         platform,
         keys_namespace: keys_namespace(args.lease_namespace),
         memory: Memory::default(),
+        recorder: Arc::new(Journal(metrics.clone())),
     };
-    let shared = Arc::new(Shared { world, views, failures: Mutex::default() });
+    let shared = Arc::new(Shared { world, views, metrics, failures: Mutex::default() });
     let stop = stop_signal()?.shared();
     let out_of_patience = patience(stop.clone(), shared.views.clone());
     tracing::info!(workers = args.workers, namespace = args.namespace.as_deref().unwrap_or("*"), "operator started");
+    shared.metrics.leads();
     let controller = streams
         .controller()
         .with_config(ControllerConfig::default().concurrency(args.workers.max(1)))
@@ -175,6 +202,7 @@ async fn reconcile(object: Arc<DynamicObject>, shared: Arc<Shared>) -> Result<Ac
 /// Errors of one node back off on their own and stop nobody else.
 fn after_error(object: Arc<DynamicObject>, error: &ClusterError, shared: Arc<Shared>) -> Action {
     let key = key_of(&object);
+    shared.metrics.reconcile_failed(&key, error);
     let failures = shared.with_failures(|all| {
         let count = all.entry(key.clone()).or_default();
         *count = count.saturating_add(1);

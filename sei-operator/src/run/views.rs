@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use futures::FutureExt;
 use k8s_openapi::api::apps::v1::StatefulSet;
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolumeClaim, Pod, Service};
@@ -28,6 +29,20 @@ pub(super) struct WatchedViews {
 }
 
 impl WatchedViews {
+    /// The watches that have not shown all there is.
+    pub(super) fn unsynced(&self) -> Vec<&'static str> {
+        let watches = [
+            ("seinodes", self.nodes.wait_until_ready().now_or_never().is_some()),
+            ("statefulsets", self.statefulsets.wait_until_ready().now_or_never().is_some()),
+            ("services", self.services.wait_until_ready().now_or_never().is_some()),
+            ("persistentvolumeclaims", self.claims.wait_until_ready().now_or_never().is_some()),
+            ("jobs", self.jobs.wait_until_ready().now_or_never().is_some()),
+            ("configmaps", self.config_maps.wait_until_ready().now_or_never().is_some()),
+            ("pods", self.pods.wait_until_ready().now_or_never().is_some()),
+        ];
+        watches.into_iter().filter(|(_, synced)| !synced).map(|(name, _)| name).collect()
+    }
+
     /// Waits until every watch has shown all there is: before that, "not there" means nothing.
     pub(super) async fn synced(&self) {
         // A dropped writer means that the process is stopping.

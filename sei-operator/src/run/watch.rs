@@ -81,7 +81,7 @@ pub(super) fn watches(client: &Client, namespace: Option<&str>) -> (WatchedViews
 }
 
 /// SeiNodes are watched as JSON: an object that this version cannot read must not stop the watch of all others.
-fn node_resource() -> ApiResource {
+pub(super) fn node_resource() -> ApiResource {
     ApiResource {
         group: GROUP.to_owned(),
         version: "v1alpha1".to_owned(),

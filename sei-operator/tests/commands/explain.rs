@@ -4,7 +4,14 @@ use super::{root, run, stdout, transcript};
 
 #[test]
 fn words_are_explained() {
-    for word in ["replace-pod", "SidecarReady", "UpdateFailed", "SEI_NODEPOOL_NAME", "sei0020"] {
+    for word in [
+        "replace-pod",
+        "SidecarReady",
+        "UpdateFailed",
+        "SEI_NODEPOOL_NAME",
+        "sei0020",
+        "sei_controller_plan_duration_seconds",
+    ] {
         insta::assert_snapshot!(format!("explain-{word}"), transcript(&["explain", word], &[], ""));
     }
     insta::assert_snapshot!("explain-topics", transcript(&["explain"], &[], ""));
@@ -22,6 +29,7 @@ fn the_reference_is_up_to_date() {
         ("tasks", "docs/reference/tasks.md"),
         ("conditions", "docs/reference/conditions.md"),
         ("settings", "docs/reference/settings.md"),
+        ("metrics", "docs/reference/metrics.md"),
     ] {
         let kept = std::fs::read_to_string(root().join(file)).expect("the reference");
         assert_eq!(stdout(&["explain", topic]), kept, "`just generate` writes {file}");

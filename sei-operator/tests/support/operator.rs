@@ -1,10 +1,12 @@
 //! The operator's process: the real binary, started as a person would start it.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
 
 use super::control_plane::ControlPlane;
 use super::fixtures;
@@ -32,8 +34,19 @@ impl Setup {
     pub(crate) fn start(&self, plane: &ControlPlane) -> Operator {
         let mut command = Command::new(binary());
         command.arg("run").arg("--kubeconfig").arg(&self.kubeconfig);
+        // Free ports, so that runs beside each other do not meet; the log says which.
+        command.args(["--metrics-bind-address", "127.0.0.1:0", "--health-probe-bind-address", "127.0.0.1:0"]);
         command.arg("--platform").arg(fixtures::platform()).arg("--sidecar-via").arg(&self.sidecar_via);
         Operator { child: plane.group().spawn(&mut command, &self.log) }
+    }
+
+    /// Where the newest process serves this, as its log says: `metrics` or `health probes`.
+    pub(crate) fn address_of(&self, what: &str) -> SocketAddr {
+        let log = std::fs::read_to_string(&self.log).expect("the operator's log");
+        let lines = log.lines().rev().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        let mut listening = lines.filter(|line| line["message"] == "listening" && line["what"] == what);
+        let address = listening.next().and_then(|line| line["address"].as_str()?.parse().ok());
+        address.unwrap_or_else(|| panic!("the log does not say where {what} are served:\n{}", self.log_tail()))
     }
 
     pub(crate) fn log_tail(&self) -> String {

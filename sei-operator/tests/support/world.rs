@@ -1,5 +1,7 @@
 //! One run's world, shared by all scenarios: the control plane, the played sidecars, and the one operator process.
 
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -113,6 +115,12 @@ impl World {
         format!("--- operator log (tail)\n{}", self.setup.log_tail())
     }
 
+    /// The answer of the running operator's admin server: its status and its body.
+    pub(crate) async fn ask_operator(&self, what: &str, path: &'static str) -> (u16, String) {
+        let address = self.setup.address_of(what);
+        tokio::task::spawn_blocking(move || get(address, path)).await.expect("an answer")
+    }
+
     pub(crate) fn pause_kubelet(&self) -> KubeletPause {
         self.plane.pause_kubelet()
     }
@@ -142,6 +150,16 @@ impl World {
             let _ = all.delete(&namespace, &DeleteParams::default()).await;
         }
     }
+}
+
+fn get(address: SocketAddr, path: &str) -> (u16, String) {
+    let mut stream = TcpStream::connect(address).expect("the operator listens");
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: operator\r\nConnection: close\r\n\r\n").expect("a request");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("an answer");
+    let (head, body) = answer.split_once("\r\n\r\n").expect("a head and a body");
+    let status = head.split_whitespace().nth(1).and_then(|status| status.parse().ok()).expect("a status");
+    (status, body.to_owned())
 }
 
 pub(crate) fn seinode() -> ApiResource {

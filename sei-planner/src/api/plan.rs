@@ -39,6 +39,9 @@ pub struct TaskPlan {
     /// The differences that an `Update` plan removes, or what a `Repair` plan brings back.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub drift: Vec<DriftKind>,
+    /// When the plan was stored; nothing of it happened before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub started_at: Option<Time>,
     /// `metadata.generation` of the spec that the plan was built from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub target_generation: Option<i64>,
@@ -93,6 +96,21 @@ pub enum PlanKindName {
     MarkReady,
     /// Brings back objects that somebody deleted.
     Repair,
+}
+
+impl PlanKindName {
+    /// The word on the wire.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Init => "Init",
+            Self::Bootstrap => "Bootstrap",
+            Self::Genesis => "Genesis",
+            Self::Update => "Update",
+            Self::MarkReady => "MarkReady",
+            Self::Repair => "Repair",
+        }
+    }
 }
 
 /// One way in which a running node differs from its spec, or a thing that is missing.

@@ -129,6 +129,9 @@ pub enum NodePhase {
 }
 
 impl NodePhase {
+    /// Every phase, in the order of a node's life.
+    pub const ALL: [Self; 5] = [Self::Pending, Self::Initializing, Self::Running, Self::Failed, Self::Terminating];
+
     /// The word on the wire.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -202,6 +205,18 @@ pub enum ConditionStatus {
     False,
     /// Nobody can tell.
     Unknown,
+}
+
+impl ConditionStatus {
+    /// The word on the wire.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::True => "True",
+            Self::False => "False",
+            Self::Unknown => "Unknown",
+        }
+    }
 }
 
 impl SeiNodeStatus {

@@ -121,6 +121,8 @@ pub fn build(node: &ValidNode, request: &PlanRequest<'_>) -> TaskPlan {
         failed_task_detail: None,
         kind: Some(request.kind.name()),
         drift: request.kind.drift(),
+        // Known only when it is stored.
+        started_at: None,
         target_generation: (node.generation > 0).then_some(node.generation),
         failures: (request.failures > 0).then_some(request.failures),
         retry_at: None,

@@ -13,6 +13,7 @@ mod plan;
 mod problem;
 mod settled;
 mod status;
+mod transitions;
 mod valid;
 mod validate;
 
@@ -27,6 +28,7 @@ pub use plan::{NodePlan, PlanOutcome, draft, plan_node, render_node};
 pub use problem::{Problem, Refusal};
 pub use settled::settled_status;
 pub use status::{Ran, Stamp, project_status, terminating};
+pub use transitions::{PlanEnd, Standing, Transition, transitions};
 pub use valid::{
     Bootstrap, Ceremony, DataVolume, InitSource, Issuer, Keyring, Mode, Snapshots, SyncSettings, TLS_PORT, Tls,
     TlsSource, ValidNode,

@@ -170,6 +170,7 @@ mod tests {
             platform: Platform::demo(),
             keys_namespace: "sei-system".to_owned(),
             memory: Memory::default(),
+            recorder: std::sync::Arc::new(crate::record::Unrecorded),
         };
         let task = codec::decode(&plan.tasks[0].kind, &plan.tasks[0].params).unwrap();
         let outcome = execute(&world, &node(), plan, 0, &task).await;

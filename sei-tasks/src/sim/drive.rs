@@ -6,6 +6,7 @@ use std::fmt;
 use std::future::Future;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::pin::pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use sei_planner::api::Time;
@@ -15,6 +16,7 @@ use serde_json::Value;
 
 use crate::Memory;
 use crate::reconcile::reconcile_node;
+use crate::record::Unrecorded;
 use crate::world::{ClusterError, Kind, LookAgain, World};
 
 use super::Sim;
@@ -75,6 +77,7 @@ impl Operator for SeiOperator {
             platform: self.platform.clone(),
             keys_namespace: "sei-system".to_owned(),
             memory: Memory::default(),
+            recorder: Arc::new(Unrecorded),
         }
     }
 

@@ -12,7 +12,7 @@ use super::state::State;
 use super::store::is_leaving;
 
 /// Members that are ids, times or counters of attempts.
-const VOLATILE: [&str; 17] = [
+const VOLATILE: [&str; 18] = [
     "id",
     "uid",
     "resourceVersion",
@@ -21,6 +21,7 @@ const VOLATILE: [&str; 17] = [
     "managedFields",
     "lastTransitionTime",
     "phaseTransitionTime",
+    "startedAt",
     "submittedAt",
     "notBefore",
     "waitingSince",

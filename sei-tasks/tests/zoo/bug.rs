@@ -11,6 +11,7 @@ use sei_planner::names::NodeKey;
 use sei_planner::platform::Platform;
 use sei_tasks::Memory;
 use sei_tasks::reconcile::reconcile_node;
+use sei_tasks::record::Unrecorded;
 use sei_tasks::sim::{Operator, Sim};
 use sei_tasks::world::{
     Address, Clock, Cluster, ClusterError, Created, Event, Kind, LookAgain, ObjectId, Propagation, Sidecar,
@@ -239,6 +240,7 @@ impl Operator for Sick {
             platform: Platform::demo(),
             keys_namespace: "sei-system".to_owned(),
             memory: Memory::default(),
+            recorder: Arc::new(Unrecorded),
         }
     }
 
