@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use k8s_openapi::api::coordination::v1::Lease;
 use kube::Api;
+use kube::api::{Patch, PatchParams};
 
 use super::specs::{self, V1, V2};
 use crate::support::operator::Operator;
@@ -23,7 +24,7 @@ const TASKS: [&str; 4] = ["configure-genesis", "config-apply", "config-validate"
 const POLL: Duration = Duration::from_millis(20);
 
 /// The leader is killed while nodes come up, and the follower sees them through; then the new leader is stopped, and its
-/// follower goes on at once. Nothing happens twice.
+/// follower goes on at once. Nothing happens twice. The last one loses its Lease to somebody else, and ends.
 pub(crate) async fn killed_and_stopped(world: Arc<World>) {
     world.ensure_crds().await;
     world.without_operator().await;
@@ -86,12 +87,29 @@ pub(crate) async fn killed_and_stopped(world: Arc<World>) {
     assert_eq!(replaced.len(), 1, "one pod was replaced, for the edit: {replaced:?}\n{requests}");
     let made = requests.created("statefulsets");
     assert_eq!(made, NODES, "each StatefulSet was made once\n{requests}");
-    for (_, candidate) in candidates {
-        let (status, _) = candidate.stop().await;
-        assert!(status.success(), "SIGTERM ended a candidate with {status}\n{}", world.operator_log());
-    }
+    let robbed = candidates.remove(&third).expect("it runs");
+    loses_its_lease(&place, robbed).await;
     // It finishes the deletions with which the scenario is cleaned up.
     world.ensure_operator().await;
+}
+
+/// Somebody else's name stands in the Lease: the leader ends by itself, and not as if all were well.
+async fn loses_its_lease(place: &Place, mut leader: Operator) {
+    let leases: Api<Lease> = place.api();
+    let patch = Patch::Merge(serde_json::json!({"spec": {"holderIdentity": "somebody-else"}}));
+    leases.patch(LEASE, &PatchParams::default(), &patch).await.expect("patched");
+    let robbed = Instant::now();
+    let status = loop {
+        if let Some(status) = leader.exit_status() {
+            break status;
+        }
+        assert!(robbed.elapsed() < TAKEOVER_MAX, "a leader without a Lease runs on\n{}", place.world.operator_log());
+        tokio::time::sleep(POLL).await;
+    };
+    println!("    a leader that lost its Lease ended after {:.2} s with {status}", robbed.elapsed().as_secs_f64());
+    assert_eq!(status.code(), Some(1));
+    let log = place.world.operator_log();
+    assert!(log.contains("leadership lost"), "the log says why\n{log}");
 }
 
 fn start(place: &Place, candidates: &mut BTreeMap<String, Operator>, pod: &str) {
