@@ -1,7 +1,8 @@
 //! Executes the plans of `sei-planner`: behind traits, on a real cluster or in a simulated world.
 //!
 //! [`world`] holds the traits and [`reconcile`] the pipeline that runs on them; [`kube`] and [`http`] are the real world.
-//! [`record`] is how whoever runs it hears what happens; [`admission`] answers for the API server where there is none.
+//! [`leader`] sees to it that one process acts at a time, and [`record`] is how whoever runs it hears what happens.
+//! [`admission`] answers for the API server where there is none.
 
 pub mod admission;
 mod causes;
@@ -11,6 +12,7 @@ mod finalizer;
 pub mod http;
 mod issued;
 pub mod kube;
+pub mod leader;
 mod memory;
 mod merge_patch;
 mod object;

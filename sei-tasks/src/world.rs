@@ -173,6 +173,9 @@ pub enum ClusterError {
     /// Time-out, 5xx, 429: nobody knows whether the request was applied.
     #[error("API server unavailable: {0}")]
     Unavailable(String),
+    /// Not sent: this process does not lead, and another one may (S9).
+    #[error("not sent: this process does not lead")]
+    NotLeading,
 }
 
 /// Result of a create.
@@ -298,6 +301,9 @@ pub enum SidecarError {
     /// 400: the same request will be refused again.
     #[error("{0}")]
     Refused(String),
+    /// Not sent: this process does not lead, and another one may (S9).
+    #[error("not sent: this process does not lead")]
+    NotLeading,
     /// Any other answer that the API description does not know.
     #[error("sidecar answered {code}: {body}")]
     Unexpected {

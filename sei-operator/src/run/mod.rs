@@ -1,7 +1,9 @@
-//! `sei-operator run`: watches SeiNodes and what belongs to them, and reconciles each when something changed.
+//! `sei-operator run`: watches SeiNodes and what belongs to them, and reconciles each when something changed. Of several
+//! processes one leads; the others keep their watches warm and reconcile nothing.
 
 mod address;
 mod admin;
+mod election;
 mod heart;
 pub(crate) mod journal;
 pub(crate) mod metrics;
@@ -25,12 +27,15 @@ use sei_planner::names::NodeKey;
 use sei_planner::platform::Platform;
 use sei_tasks::http::{HttpSidecar, TOKEN_FILE};
 use sei_tasks::kube::KubeCluster;
+use sei_tasks::leader::{Fenced, Lost};
 use sei_tasks::reconcile::reconcile_node;
 use sei_tasks::world::{Clock, ClusterError, LookAgain, World};
 use sei_tasks::{Memory, causes};
 use thiserror::Error;
+use tokio::sync::OnceCell;
 
 use self::admin::{AdminArgs, CannotListen, Listeners, Probes};
+use self::election::{Election, ElectionArgs, Leadership};
 use self::heart::Heart;
 use self::journal::{Journal, LogFormat};
 use self::metrics::Metrics;
@@ -78,6 +83,8 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "NAME")]
     lease_namespace: Option<String>,
     #[command(flatten)]
+    election: ElectionArgs,
+    #[command(flatten)]
     admin: AdminArgs,
     /// Form of the log on stderr: lines for people on a terminal, and JSON elsewhere, when left out
     ///
@@ -105,6 +112,9 @@ pub(crate) enum RunError {
     /// The address of `--sidecar-via` has no host.
     #[error("--sidecar-via {0}: write a URL such as http://127.0.0.1:7777")]
     SidecarVia(Uri),
+    /// Another process may act now. This one must not act again: its next start is a fresh candidate.
+    #[error("leadership lost: {0}; this process stops acting and ends, to start again as a candidate")]
+    LeadershipLost(#[from] Lost),
 }
 
 /// Wall clock and random ids.
@@ -122,16 +132,20 @@ impl Clock for SystemClock {
 
 /// What every reconcile shares.
 struct Shared {
-    world: World<KubeCluster<WatchedViews>, HttpSidecar, SystemClock>,
+    world: World<Fenced<KubeCluster<WatchedViews>>, Fenced<HttpSidecar>, SystemClock>,
     views: WatchedViews,
     metrics: Metrics,
+    leadership: Leadership,
+    /// Set once this process, which leads now, knows what the one before it wrote last.
+    caught_up: OnceCell<()>,
+    namespace: Option<String>,
     failures: Mutex<BTreeMap<NodeKey, u32>>,
 }
 
 /// Runs the operator until a signal asks it to stop; what is under way is finished first.
 ///
 /// # Errors
-/// When there is no cluster to talk to.
+/// When there is no cluster to talk to, and when another process may lead now.
 pub(crate) async fn run(args: RunArgs, platform: Platform) -> Result<(), RunError> {
     if let Some(via) = args.sidecar_via.as_ref().filter(|via| via.authority().is_none()) {
         return Err(RunError::SidecarVia(via.clone()));
@@ -139,25 +153,33 @@ pub(crate) async fn run(args: RunArgs, platform: Platform) -> Result<(), RunErro
     let listeners = Listeners::bind(&args.admin)?;
     let client = Client::try_from(cluster_config(&args).await?)?;
     let (views, streams) = watch::watches(&client, args.namespace.as_deref());
+    let identity = election::identity();
+    let (mut election, leadership) = Election::new(&args.election, &client, &identity);
+    let fenced = leadership.fence.clone();
     let metrics = Metrics::new(views.nodes.clone());
     let watched = views.clone();
     listeners.serve(metrics.clone(), Probes::new(Heart::beating(), move || watched.unsynced()))?;
-    let instance = std::env::var("POD_NAME").unwrap_or_else(|_| format!("sei-operator-{}", std::process::id()));
-    let cluster = KubeCluster::new(client, views.clone(), instance);
     let world = World {
-        cluster,
-        sidecar: HttpSidecar::new(args.sidecar_via, args.sidecar_token),
+        cluster: Fenced::new(KubeCluster::new(client, views.clone(), identity), fenced.clone()),
+        sidecar: Fenced::new(HttpSidecar::new(args.sidecar_via, args.sidecar_token), fenced),
         clock: SystemClock,
         platform,
         keys_namespace: keys_namespace(args.lease_namespace),
         memory: Memory::default(),
         recorder: Arc::new(Journal(metrics.clone())),
     };
-    let shared = Arc::new(Shared { world, views, metrics, failures: Mutex::default() });
-    let stop = stop_signal()?.shared();
-    let out_of_patience = patience(stop.clone(), shared.views.clone());
     tracing::info!(workers = args.workers, namespace = args.namespace.as_deref().unwrap_or("*"), "operator started");
-    shared.metrics.leads();
+    let shared = Arc::new(Shared {
+        world,
+        views,
+        metrics,
+        caught_up: OnceCell::new_with(leadership.is_undisputed().then_some(())),
+        leadership,
+        namespace: args.namespace,
+        failures: Mutex::default(),
+    });
+    let stop = stop_signal()?.shared();
+    let out_of_patience = patience(stop.clone(), shared.clone());
     let controller = streams
         .controller()
         .with_config(ControllerConfig::default().concurrency(args.workers.max(1)))
@@ -169,8 +191,13 @@ pub(crate) async fn run(args: RunArgs, platform: Platform) -> Result<(), RunErro
             }
         });
     tokio::select! {
-        () = controller => {}
-        () = out_of_patience => tracing::warn!("stopped before everything was finished; the next start goes on from there"),
+        () = controller => election.release().await,
+        unfinished = out_of_patience => match unfinished {
+            // The Lease is left to expire.
+            true => tracing::warn!("stopped before everything was finished; the next start goes on from there"),
+            false => election.release().await,
+        },
+        Err(lost) = election.takes_its_course() => return Err(lost.into()),
     }
     tracing::info!("operator stopped");
     Ok(())
@@ -181,17 +208,19 @@ fn keys_namespace(asked_for: Option<String>) -> String {
     asked_for.or_else(own).filter(|name| !name.is_empty()).unwrap_or_else(|| "default".to_owned())
 }
 
-/// Ends some seconds after `stop`; at once while the watches have not shown anything yet, because then nothing is under
-/// way and the controller would wait for them for ever.
-async fn patience(stop: impl Future<Output = ()>, views: WatchedViews) {
+/// Ends some seconds after `stop`; at once while nothing can be under way, because reconciles that wait for the watches or for the
+/// leadership would wait for ever. Whether something may be under way still.
+async fn patience(stop: impl Future<Output = ()>, shared: Arc<Shared>) -> bool {
     stop.await;
-    if views.synced().now_or_never().is_some() {
+    let at_work = shared.leadership.has_begun() && shared.views.are_synced();
+    if at_work {
         tokio::time::sleep(Duration::from_secs(STOP_SECONDS_MAX)).await;
     }
+    at_work
 }
 
 async fn reconcile(object: Arc<DynamicObject>, shared: Arc<Shared>) -> Result<Action, ClusterError> {
-    shared.views.synced().await;
+    shared.may_begin().await?;
     let key = key_of(&object);
     let look_again = reconcile_node(&shared.world, &key).await?;
     shared.with_failures(|failures| failures.remove(&key));
@@ -202,6 +231,10 @@ async fn reconcile(object: Arc<DynamicObject>, shared: Arc<Shared>) -> Result<Ac
 /// Errors of one node back off on their own and stop nobody else.
 fn after_error(object: Arc<DynamicObject>, error: &ClusterError, shared: Arc<Shared>) -> Action {
     let key = key_of(&object);
+    if *error == ClusterError::NotLeading {
+        tracing::info!(node = %key, "reconcile stopped: this process leads no more");
+        return Action::await_change();
+    }
     shared.metrics.reconcile_failed(&key, error);
     let failures = shared.with_failures(|all| {
         let count = all.entry(key.clone()).or_default();
@@ -219,6 +252,16 @@ fn after_error(object: Arc<DynamicObject>, error: &ClusterError, shared: Arc<Sha
 }
 
 impl Shared {
+    /// Ends once a reconcile has what it needs: watches that have shown all there is, the leadership, and the last writes of the
+    /// process that led before.
+    async fn may_begin(&self) -> Result<(), ClusterError> {
+        self.views.synced().await;
+        self.leadership.begun().await;
+        self.metrics.leads();
+        let catch_up = || self.world.cluster.behind().catch_up(self.namespace.as_deref());
+        self.caught_up.get_or_try_init(catch_up).await.map(drop)
+    }
+
     fn with_failures<T>(&self, act: impl FnOnce(&mut BTreeMap<NodeKey, u32>) -> T) -> T {
         act(&mut self.failures.lock().unwrap_or_else(PoisonError::into_inner))
     }

@@ -1,6 +1,7 @@
 //! What the watches show, as the planner's JSON.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use futures::FutureExt;
 use k8s_openapi::api::apps::v1::StatefulSet;
@@ -14,6 +15,7 @@ use sei_planner::names::NodeKey;
 use sei_tasks::kube::Views;
 use sei_tasks::world::{Kind, ObjectId};
 use serde_json::Value;
+use tokio::sync::OnceCell;
 
 /// Stores that the watches keep up to date.
 #[derive(Clone)]
@@ -26,6 +28,7 @@ pub(super) struct WatchedViews {
     pub(super) jobs: Store<PartialObjectMeta<Job>>,
     pub(super) config_maps: Store<PartialObjectMeta<ConfigMap>>,
     pub(super) pods: Store<Pod>,
+    pub(super) synced: Arc<OnceCell<()>>,
 }
 
 impl WatchedViews {
@@ -44,7 +47,19 @@ impl WatchedViews {
     }
 
     /// Waits until every watch has shown all there is: before that, "not there" means nothing.
+    ///
+    /// Any number of reconciles may wait. One of them waits for the stores, because a store of kube 5.0 wakes only the last that
+    /// asked it (`DelayedInit`), and the others would wait for ever.
     pub(super) async fn synced(&self) {
+        self.synced.get_or_init(|| self.stores_ready()).await;
+    }
+
+    /// Whether a reconcile has seen that every watch has shown all there is.
+    pub(super) fn are_synced(&self) -> bool {
+        self.synced.initialized()
+    }
+
+    async fn stores_ready(&self) {
         // A dropped writer means that the process is stopping.
         let _ = self.nodes.wait_until_ready().await;
         let _ = self.statefulsets.wait_until_ready().await;
@@ -105,4 +120,46 @@ where
 {
     let object = store.get(&ObjectRef::new(&id.name).within(&id.namespace))?;
     serde_json::to_value(&*object).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::expect_used, reason = "tests")]
+
+    use std::time::Duration;
+
+    use futures::future::join_all;
+    use kube::runtime::reflector::store::{Writer, store};
+    use kube::runtime::watcher::Event;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn every_reconcile_that_waits_for_the_watches_goes_on() {
+        let resource = ApiResource::erase::<Pod>(&());
+        let mut node_writer: Writer<DynamicObject> = Writer::new(resource.clone());
+        let ((statefulsets, mut one), (services, mut two), (claims, mut three)) = (store(), store(), store());
+        let ((jobs, mut four), (config_maps, mut five), (pods, mut six)) = (store(), store(), store());
+        let nodes = node_writer.as_reader();
+        let synced = Arc::default();
+        let views = WatchedViews { resource, nodes, statefulsets, services, claims, jobs, config_maps, pods, synced };
+        let waiting: Vec<_> = (0..5)
+            .map(|_| {
+                let views = views.clone();
+                tokio::spawn(async move { views.synced().await })
+            })
+            .collect();
+        tokio::task::yield_now().await;
+        assert!(!views.are_synced());
+        node_writer.apply_watcher_event(&Event::InitDone);
+        one.apply_watcher_event(&Event::InitDone);
+        two.apply_watcher_event(&Event::InitDone);
+        three.apply_watcher_event(&Event::InitDone);
+        four.apply_watcher_event(&Event::InitDone);
+        five.apply_watcher_event(&Event::InitDone);
+        six.apply_watcher_event(&Event::InitDone);
+        let all = tokio::time::timeout(Duration::from_secs(1), join_all(waiting)).await;
+        assert!(all.expect("nobody waits for ever").iter().all(Result::is_ok));
+        assert!(views.are_synced());
+    }
 }

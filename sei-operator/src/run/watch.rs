@@ -1,6 +1,7 @@
 //! The watches: SeiNodes, what they own (as metadata), and their pods.
 
 use std::fmt::Debug;
+use std::sync::Arc;
 
 use futures::stream::{BoxStream, StreamExt};
 use k8s_openapi::api::apps::v1::StatefulSet;
@@ -66,6 +67,7 @@ pub(super) fn watches(client: &Client, namespace: Option<&str>) -> (WatchedViews
         jobs,
         config_maps,
         pods,
+        synced: Arc::default(),
     };
     let streams = Streams {
         resource,

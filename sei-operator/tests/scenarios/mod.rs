@@ -10,6 +10,7 @@ mod harness;
 mod image_update;
 mod issuer;
 mod keys;
+mod leader;
 mod metrics;
 mod mid_update;
 mod modes;
@@ -59,6 +60,7 @@ pub(crate) fn all() -> Vec<Trial> {
         Trial::new("deletion_leaves_nothing", deletion::leaves_nothing),
         Trial::new("deletion_keeps_a_retained_volume", deletion::keeps_retained_volume),
         Trial::new("metrics_tell_what_happened", metrics::tell_what_happened),
+        Trial::new("two_operators_and_the_leader_is_killed", leader::killed_and_stopped),
         Trial::new("graceful_stop_and_quiet_restart", operator_process::graceful_stop),
         Trial::new("cost_from_create_to_silence", cost::from_create_to_silence),
         Trial::new("cost_of_a_fleet", cost::fleet),

@@ -158,6 +158,14 @@ impl Requests {
         deletes.filter(not_refused).filter_map(uid).collect()
     }
 
+    /// How many objects of a resource were made, by a create or an apply.
+    pub(crate) fn created(&self, resource: &str) -> usize {
+        self.0
+            .iter()
+            .filter(|request| request.is_write() && request.resource == resource && request.code == 201)
+            .count()
+    }
+
     pub(crate) fn events(&self) -> Requests {
         self.only(Request::is_event)
     }

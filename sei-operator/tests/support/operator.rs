@@ -31,12 +31,23 @@ impl Setup {
         Setup { kubeconfig: plane.kubeconfig("operator"), sidecar_via, log: plane.dir().join("operator.log") }
     }
 
+    /// The only process of the operator: it is killed often, and the next one must not wait for a Lease to expire.
     pub(crate) fn start(&self, plane: &ControlPlane) -> Operator {
+        self.start_with(plane, &["--leader-elect=false"], &[])
+    }
+
+    /// One of several, whose name in the Lease begins with `pod`.
+    pub(crate) fn start_candidate(&self, plane: &ControlPlane, pod: &str, namespace: &str) -> Operator {
+        self.start_with(plane, &[], &[("POD_NAME", pod), ("POD_NAMESPACE", namespace)])
+    }
+
+    fn start_with(&self, plane: &ControlPlane, flags: &[&str], environment: &[(&str, &str)]) -> Operator {
         let mut command = Command::new(binary());
         command.arg("run").arg("--kubeconfig").arg(&self.kubeconfig);
         // Free ports, so that runs beside each other do not meet; the log says which.
         command.args(["--metrics-bind-address", "127.0.0.1:0", "--health-probe-bind-address", "127.0.0.1:0"]);
         command.arg("--platform").arg(fixtures::platform()).arg("--sidecar-via").arg(&self.sidecar_via);
+        command.args(flags).envs(environment.iter().copied());
         Operator { child: plane.group().spawn(&mut command, &self.log) }
     }
 

@@ -88,6 +88,18 @@ impl World {
         }
     }
 
+    /// Starts one of several operators, which take turns by election; the scenario ends it.
+    pub(crate) fn start_candidate(&self, pod: &str, namespace: &str) -> Operator {
+        self.setup.start_candidate(&self.plane, pod, namespace)
+    }
+
+    /// Stops the operator that scenarios share, if it runs.
+    pub(crate) async fn without_operator(&self) {
+        if self.operator.lock().await.is_some() {
+            self.stop_operator().await;
+        }
+    }
+
     pub(crate) async fn kill_operator(&self) {
         self.operator.lock().await.take().expect("the operator runs").kill();
     }

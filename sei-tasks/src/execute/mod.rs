@@ -80,7 +80,9 @@ fn of_cluster_error(error: ClusterError) -> Outcome {
         ClusterError::Conflict(_)
         | ClusterError::NotFound(_)
         | ClusterError::UnknownKind
-        | ClusterError::Unavailable(_) => Failure::Retry {
+        | ClusterError::Unavailable(_)
+        // Nobody hears of it: the status write that would tell is not sent either.
+        | ClusterError::NotLeading => Failure::Retry {
             after_seconds: LOOK_AGAIN_SECONDS,
             on: "the API server to accept the request".to_owned(),
             why,

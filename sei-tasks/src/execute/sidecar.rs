@@ -182,6 +182,7 @@ pub(super) fn of_sidecar_error(url: &str, planned: &PlannedTask, error: SidecarE
     match error {
         SidecarError::Refused(why) => terminal(format!("sidecar rejected {} task: {why}", planned.kind)),
         SidecarError::Unreachable(why) => retry(&format!("the sidecar at {url} to answer"), &why),
+        SidecarError::NotLeading => retry("a process that leads", &error.to_string()),
         SidecarError::Untrusted(why) => {
             retry(&format!("the sidecar at {url} to present the certificate of its TLS Secret"), &why)
         }

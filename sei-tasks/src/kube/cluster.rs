@@ -52,6 +52,24 @@ impl<V: Views> KubeCluster<V> {
         Self { client, views, instance: instance.into(), written: Mutex::default() }
     }
 
+    /// Reads all SeiNodes (of one namespace, or of all) live: a process that takes over must not act on a view of a node older than the
+    /// last write of the process before it, which its watch may not show yet (S9).
+    ///
+    /// # Errors
+    /// When the API server does not answer.
+    pub async fn catch_up(&self, namespace: Option<&str>) -> Result<(), ClusterError> {
+        let kind = resource(Kind::SeiNode);
+        let api: Api<DynamicObject> = match namespace {
+            Some(namespace) => Api::namespaced_with(self.client.clone(), namespace, &kind),
+            None => Api::all_with(self.client.clone(), &kind),
+        };
+        for node in in_time(api.list(&ListParams::default())).await?.items {
+            // One that this version cannot read is left alone, as the watch leaves it.
+            let _ = encode(node).and_then(|node| self.remember(node));
+        }
+        Ok(())
+    }
+
     fn api(&self, id: &ObjectId) -> Api<DynamicObject> {
         let resource = resource(id.kind);
         if id.kind.namespaced() {
@@ -220,7 +238,7 @@ fn clipped(text: &str) -> String {
     text[..end].to_owned()
 }
 
-fn resource(kind: Kind) -> ApiResource {
+pub(super) fn resource(kind: Kind) -> ApiResource {
     let (group, version) = kind.api_version().rsplit_once('/').unwrap_or(("", kind.api_version()));
     ApiResource {
         group: group.to_owned(),
@@ -243,7 +261,7 @@ async fn in_time<T>(request: impl Future<Output = kube::Result<T>>) -> Result<T,
     }
 }
 
-fn classified(error: kube::Error) -> ClusterError {
+pub(super) fn classified(error: kube::Error) -> ClusterError {
     let kube::Error::Api(status) = &error else {
         return ClusterError::Unavailable(causes(&error));
     };
@@ -263,10 +281,10 @@ fn is_about_a_kind(status: &Status) -> bool {
     status.details.as_ref().is_none_or(|details| details.name.is_empty())
 }
 
-fn encode(object: impl serde::Serialize) -> Result<Value, ClusterError> {
+pub(super) fn encode(object: impl serde::Serialize) -> Result<Value, ClusterError> {
     serde_json::to_value(object).map_err(|error| ClusterError::Unavailable(format!("unreadable object: {error}")))
 }
 
-fn decode<T: serde::de::DeserializeOwned>(object: Value) -> Result<T, ClusterError> {
+pub(super) fn decode<T: serde::de::DeserializeOwned>(object: Value) -> Result<T, ClusterError> {
     serde_json::from_value(object).map_err(|error| ClusterError::Unavailable(format!("unreadable object: {error}")))
 }

@@ -72,6 +72,7 @@ impl Metrics {
             ClusterError::UnknownKind => "unknown_kind",
             ClusterError::Rejected { .. } => "rejected",
             ClusterError::Unavailable(_) => "unavailable",
+            ClusterError::NotLeading => "not_leading",
         };
         self.recorded.count(&RECONCILE_ERRORS, [CONTROLLER, &node.namespace, error]);
     }
