@@ -148,7 +148,12 @@ impl<L: Leases, T: Timer> Elector<L, T> {
             let Ok(deadline) = self.fence.leads_until() else { return Lost::NotRenewed };
             let renew_at = self.timer.elapsed() + RETRY_PERIOD;
             self.timer.sleep_until(renew_at.min(deadline)).await;
-            match self.try_once(deadline).await {
+            let tried = match self.try_once(deadline).await {
+                // Somebody wrote in between. Whether we lead still is asked at once.
+                Err(ClusterError::Conflict(_)) => self.try_once(deadline).await,
+                answer => answer,
+            };
+            match tried {
                 Ok(Try::Held { until }) => {
                     if self.fence.lead_until(until).is_err() {
                         return Lost::NotRenewed;
