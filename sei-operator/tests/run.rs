@@ -37,11 +37,11 @@ fn a_signal_ends_an_operator_whose_api_server_is_not_there() {
         .spawn()
         .expect("the operator starts");
     let mut lines = BufReader::new(operator.stderr.take().expect("its log")).lines().map_while(Result::ok);
-    let told = lines.find(|line| line.contains("watch interrupted")).expect("it says what is wrong");
+    let told = lines.find(|line| line.contains("the API server cannot be asked")).expect("it says what is wrong");
     assert!(told.contains("Connection refused"), "{told}");
     let pid = Pid::from_raw(i32::try_from(operator.id()).expect("a pid")).expect("a pid");
     kill_process(pid, Signal::TERM).expect("the signal is sent");
     let rest: Vec<String> = lines.collect();
-    assert!(rest.iter().any(|line| line.contains("operator stopped")), "{rest:?}");
+    assert!(rest.iter().any(|line| line.contains("stopping")), "{rest:?}");
     assert!(operator.wait().expect("it ends").success());
 }

@@ -1,5 +1,6 @@
 //! `sei-operator run`: watches SeiNodes and what belongs to them, and reconciles each when something changed.
 
+mod definitions;
 mod views;
 mod watch;
 
@@ -79,6 +80,9 @@ pub(crate) enum RunError {
     /// The client could not be made.
     #[error("cannot talk to the cluster: {0}")]
     Client(#[from] kube::Error),
+    /// The cluster's definition of SeiNodes does not fit.
+    #[error(transparent)]
+    Definitions(#[from] definitions::Unfit),
     /// Signals cannot be received.
     #[error("cannot listen for signals: {0}")]
     Signals(#[from] std::io::Error),
@@ -116,6 +120,11 @@ pub(crate) async fn run(args: RunArgs, platform: Platform) -> Result<(), RunErro
         return Err(RunError::SidecarVia(via.clone()));
     }
     let client = Client::try_from(cluster_config(&args).await?)?;
+    let stop = stop_signal()?.shared();
+    tokio::select! {
+        fit = definitions::wait_for(&client) => fit?,
+        () = stop.clone() => return Ok(()),
+    }
     let (views, streams) = watch::watches(&client, args.namespace.as_deref());
     let instance = std::env::var("POD_NAME").unwrap_or_else(|_| format!("sei-operator-{}", std::process::id()));
     let cluster = KubeCluster::new(client, views.clone(), instance);
@@ -128,7 +137,6 @@ pub(crate) async fn run(args: RunArgs, platform: Platform) -> Result<(), RunErro
         memory: Memory::default(),
     };
     let shared = Arc::new(Shared { world, views, failures: Mutex::default() });
-    let stop = stop_signal()?.shared();
     let out_of_patience = patience(stop.clone(), shared.views.clone());
     tracing::info!(workers = args.workers, namespace = args.namespace.as_deref().unwrap_or("*"), "operator started");
     let controller = streams
