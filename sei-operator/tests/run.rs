@@ -53,7 +53,7 @@ fn a_signal_ends_an_operator_whose_api_server_is_not_there() {
     let directory = tempfile::tempdir().expect("a directory");
     let mut operator = operator(directory.path(), "0", "0");
     let mut lines = log(&mut operator);
-    let told = lines.find(|line| line.contains("watch interrupted")).expect("it says what is wrong");
+    let told = lines.find(|line| line.contains("the API server cannot be asked")).expect("it says what is wrong");
     assert!(told.contains("Connection refused"), "{told}");
     terminate(&operator);
     let rest: Vec<String> = lines.collect();

@@ -3,6 +3,7 @@
 
 mod address;
 mod admin;
+mod definitions;
 mod election;
 mod heart;
 pub(crate) mod journal;
@@ -109,6 +110,9 @@ pub(crate) enum RunError {
     /// An address of the admin server cannot be listened on.
     #[error(transparent)]
     Admin(#[from] CannotListen),
+    /// The cluster's definition of SeiNodes does not fit.
+    #[error(transparent)]
+    Definitions(#[from] definitions::Unfit),
     /// The address of `--sidecar-via` has no host.
     #[error("--sidecar-via {0}: write a URL such as http://127.0.0.1:7777")]
     SidecarVia(Uri),
@@ -159,6 +163,14 @@ pub(crate) async fn run(args: RunArgs, platform: Platform) -> Result<(), RunErro
     let metrics = Metrics::new(views.nodes.clone());
     let watched = views.clone();
     listeners.serve(metrics.clone(), Probes::new(Heart::beating(), move || watched.unsynced()))?;
+    let stop = stop_signal()?.shared();
+    tokio::select! {
+        fit = definitions::wait_for(&client) => fit?,
+        () = stop.clone() => {
+            tracing::info!("operator stopped");
+            return Ok(());
+        }
+    }
     let world = World {
         cluster: Fenced::new(KubeCluster::new(client, views.clone(), identity), fenced.clone()),
         sidecar: Fenced::new(HttpSidecar::new(args.sidecar_via, args.sidecar_token), fenced),
@@ -178,7 +190,6 @@ pub(crate) async fn run(args: RunArgs, platform: Platform) -> Result<(), RunErro
         namespace: args.namespace,
         failures: Mutex::default(),
     });
-    let stop = stop_signal()?.shared();
     let out_of_patience = patience(stop.clone(), shared.clone());
     let controller = streams
         .controller()

@@ -5,6 +5,7 @@ pub mod conditions;
 pub mod crd;
 mod node;
 mod plan;
+pub mod served;
 mod status;
 mod time;
 
