@@ -70,7 +70,8 @@ fn ask(input: &[u8]) -> Told {
         assert!(std::str::from_utf8(input).is_err(), "a text is read");
         return Told::default();
     };
-    let text = String::from_utf8_lossy(input);
+    // To YAML, each of the three ends a line.
+    let text = String::from_utf8_lossy(input).replace("\r\n", "\n").replace('\r', "\n");
     let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
     manifests.iter().chain(&secrets).for_each(|remark| has_a_place(remark, text));
     let mut found = Texts::default();
@@ -91,9 +92,9 @@ fn ask(input: &[u8]) -> Told {
 
 /// The line is one of the text, and the column one of the line, or right behind it.
 fn has_a_place(remark: &Remark, text: &str) {
-    let lines = text.split('\n').count();
-    assert!((1..=lines).contains(&remark.line), "line {} of {lines}: {}", remark.line, remark.text);
-    assert!(remark.column >= 1, "{}", remark.text);
+    let line = remark.line.checked_sub(1).and_then(|line| text.split('\n').nth(line));
+    let columns = line.map_or(0, |line| line.chars().count() + 1);
+    assert!((1..=columns).contains(&remark.column), "{columns} columns: {}", remark.text);
 }
 
 /// Each document on its own, so that one that is not YAML does not hide the others.
