@@ -48,6 +48,8 @@ fn ask(input: &[u8]) -> Told {
         passphrase_secret: "passphrase",
         passphrase_key: &passphrase_key,
     };
+    // The data key in which the entry must stand is said, also where its name alone is too short to be told apart.
+    let entry_key = format!("{key_name}.info");
     let verdict = operator_keyring(&refs, Some(&keyring), Some(&passphrase));
     if verdict == Verdict::Good(()) {
         assert!(!field(2).is_empty() && files.keys().any(|name| name.ends_with(".address")));
@@ -56,7 +58,7 @@ fn ask(input: &[u8]) -> Told {
     Told {
         said: vec![format!("{verdict:?}")],
         secrets: files.values().map(|content| content.to_vec()).chain([field(2).to_vec()]).collect(),
-        names: files.into_keys().chain([key_name, passphrase_key]).collect(),
+        names: files.into_keys().chain([entry_key, key_name, passphrase_key]).collect(),
         vocabulary: VOCABULARY,
         ..Told::default()
     }
