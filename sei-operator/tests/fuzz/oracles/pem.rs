@@ -60,7 +60,6 @@ fn ask(input: &[u8]) -> Told {
             names: [first.names, second.names].concat(),
             public: [first.public, second.public, vec![CERTIFICATE.to_vec()]].concat(),
             vocabulary: VOCABULARY,
-            ..Told::default()
         };
     };
     verdicts(&input[..at], &input[at + SEPARATOR.len()..])
@@ -85,7 +84,6 @@ fn verdicts(certificate: &[u8], key: &[u8]) -> Told {
         // What is served is shown to everybody who connects.
         public: served.into_iter().collect(),
         vocabulary: VOCABULARY,
-        ..Told::default()
     }
 }
 
