@@ -337,8 +337,9 @@ fn duplicate_key(file: &str, fault: &Fault) -> Diagnostic {
 fn in_parallel<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<R> {
     /// Fewer items are done before a thread has started.
     const SHARE_MIN: usize = 64;
-    let processors = thread::available_parallelism().map_or(1, usize::from);
-    let threads = processors.min(items.len() / SHARE_MIN);
+    // How many processors there are is asked last: Linux reads files to answer.
+    let most = items.len() / SHARE_MIN;
+    let threads = if most < 2 { 1 } else { most.min(thread::available_parallelism().map_or(1, usize::from)) };
     if threads < 2 {
         return items.iter().map(work).collect();
     }

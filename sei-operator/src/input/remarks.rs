@@ -63,6 +63,14 @@ mod tests {
     }
 
     #[test]
+    fn a_carriage_return_alone_ends_a_line_too() {
+        let remarks = remarks_on_manifests("n.yaml", &b"# ours\ra: 1\r---\r\nb: [\r"[..]).unwrap();
+        let lines: Vec<_> = remarks.iter().map(|remark| remark.line).collect();
+        assert_eq!(lines, [2, 2, 4], "{remarks:?}");
+        assert!(remarks[0].text.contains("\n2 | a: 1\n"), "{}", remarks[0].text);
+    }
+
+    #[test]
     fn no_line_of_a_secret_is_shown() {
         let text = "apiVersion: v1\nkind: Secret\nmetadata: {name: s}\ndata: {k: not-base64!}\n";
         let remarks = remarks_on_secrets("s.yaml", text.as_bytes()).unwrap();

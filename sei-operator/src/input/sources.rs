@@ -64,12 +64,16 @@ impl Sources {
     }
 }
 
-/// All of a text, without the byte-order mark some editors put first.
+/// All of a text, without the byte-order mark some editors put first, and with `\n` at the end of each line. To YAML a `\r`
+/// ends a line too, also without a `\n`, so nobody else may count the lines in another way.
 pub(crate) fn text_of(reader: impl Read) -> io::Result<String> {
     let mut text = String::new();
     let size = reader.take(FILE_BYTES_MAX + 1).read_to_string(&mut text)?;
     if u64::try_from(size).is_ok_and(|size| size > FILE_BYTES_MAX) {
         return Err(io::Error::other(format!("greater than {} MiB", FILE_BYTES_MAX >> 20)));
+    }
+    if text.contains('\r') {
+        text = text.replace("\r\n", "\n").replace('\r', "\n");
     }
     match text.strip_prefix('\u{feff}') {
         Some(rest) => Ok(rest.to_owned()),

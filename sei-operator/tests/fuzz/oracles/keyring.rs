@@ -25,8 +25,11 @@ const VOCABULARY: &[&str] = &[
     "secret \"keyring\" has no \\\"*.address\\\" data keys",
 ];
 
+/// Most files of a keyring: ten thousand of them without a content are only slow to sort.
+const FILES_MAX: usize = 256;
+
 fn ask(input: &[u8]) -> Told {
-    let fields: Vec<&[u8]> = input.split(|byte| *byte == 0).collect();
+    let fields: Vec<&[u8]> = input.split(|byte| *byte == 0).take(3 + 2 * FILES_MAX).collect();
     let field = |index: usize| fields.get(index).copied().unwrap_or_default();
     let [key_name, passphrase_key] = [0, 1].map(|index| String::from_utf8_lossy(field(index)).into_owned());
     let files: BTreeMap<String, &[u8]> = fields
@@ -45,6 +48,8 @@ fn ask(input: &[u8]) -> Told {
         passphrase_secret: "passphrase",
         passphrase_key: &passphrase_key,
     };
+    // The data key in which the entry must stand is said, also where its name alone is too short to be told apart.
+    let entry_key = format!("{key_name}.info");
     let verdict = operator_keyring(&refs, Some(&keyring), Some(&passphrase));
     if verdict == Verdict::Good(()) {
         assert!(!field(2).is_empty() && files.keys().any(|name| name.ends_with(".address")));
@@ -53,7 +58,7 @@ fn ask(input: &[u8]) -> Told {
     Told {
         said: vec![format!("{verdict:?}")],
         secrets: files.values().map(|content| content.to_vec()).chain([field(2).to_vec()]).collect(),
-        names: files.into_keys().chain([key_name, passphrase_key]).collect(),
+        names: files.into_keys().chain([entry_key, key_name, passphrase_key]).collect(),
         vocabulary: VOCABULARY,
         ..Told::default()
     }

@@ -16,7 +16,13 @@ pub fn leak(told: &Told) -> Option<String> {
     if told.secrets.iter().all(Vec::is_empty) {
         return None;
     }
-    let said = Seen::of(told.said.iter().flat_map(|text| windows(without(text, &told.names).as_bytes())).collect());
+    let words = vocabulary(told.vocabulary);
+    let mut said: Vec<u64> = told.said.iter().flat_map(|text| windows(without(text, &told.names).as_bytes())).collect();
+    said.retain(|window| !words.holds(*window));
+    if said.is_empty() {
+        return None;
+    }
+    let said = Seen::of(said);
     let mut shown = Vec::new();
     for secret in &told.secrets {
         Windows::over(secret, |window| {
@@ -28,9 +34,8 @@ pub fn leak(told: &Told) -> Option<String> {
     if shown.is_empty() {
         return None;
     }
-    let words = vocabulary(told.vocabulary);
     let public = Seen::of(told.public.iter().flat_map(|text| windows(text)).collect());
-    let piece = shown.iter().find(|window| !words.holds(**window) && !public.holds(**window))?;
+    let piece = shown.iter().find(|window| !public.holds(**window))?;
     Some(piece.to_be_bytes().escape_ascii().to_string())
 }
 
@@ -72,7 +77,9 @@ fn vocabulary(texts: &'static [&'static str]) -> Arc<Seen> {
 
 /// The text with a gap in the place of each name, longer ones first.
 fn without(text: &str, names: &[String]) -> String {
-    let mut forms: Vec<String> = names.iter().flat_map(|name| escaped(name)).filter(|n| n.len() >= NAME_MIN).collect();
+    // No form of a name is shorter than the name.
+    let names = names.iter().filter(|name| name.len() <= text.len());
+    let mut forms: Vec<String> = names.flat_map(|name| escaped(name)).filter(|n| n.len() >= NAME_MIN).collect();
     forms.sort_by_key(|form| std::cmp::Reverse(form.len()));
     forms.iter().fold(text.to_owned(), |text, form| text.replace(form.as_str(), "\u{0}"))
 }

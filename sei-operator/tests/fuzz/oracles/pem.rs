@@ -41,7 +41,6 @@ const NAME: &str = "val-0.sei.svc.cluster.local";
 const VOCABULARY: &[&str] = &[
     include_str!("../../../../sei-planner/src/inspect/tls.rs"),
     include_str!("../../../../sei-planner/src/api/conditions.rs"),
-    NAME,
     "TlsVerdict { ready: true, reason: \"TLSSecretReady\", message: \"secret \\\"tls\\\" is well-formed and",
     "TlsVerdict { ready: false, reason: \"TLSSecretMalformed\", message: \"secret \\\"tls\\\" tls.crt is not valid PEM\"",
     "secret \\\"tls\\\" tls.key ",
@@ -58,9 +57,9 @@ fn ask(input: &[u8]) -> Told {
         return Told {
             said: [first.said, second.said].concat(),
             secrets: vec![in_pem("CERTIFICATE", input)],
+            names: [first.names, second.names].concat(),
             public: [first.public, second.public, vec![CERTIFICATE.to_vec()]].concat(),
             vocabulary: VOCABULARY,
-            ..Told::default()
         };
     };
     verdicts(&input[..at], &input[at + SEPARATOR.len()..])
@@ -76,14 +75,25 @@ fn verdicts(certificate: &[u8], key: &[u8]) -> Told {
     assert!(any.ready || !named.ready, "more names make it ready: {verdicts:?}");
     let served = served_certificate(&secret);
     assert!(!any.ready || served.is_some());
+    // A name that was asked for, or that is served, may stand in the key as well, with the bracket that a message puts behind it.
+    let listed = verdicts.iter().filter_map(|verdict| listed(&verdict.message, served.as_deref()?));
     Told {
+        names: listed.chain([NAME.to_owned()]).collect(),
         said: verdicts.iter().map(shown).collect(),
         secrets: vec![certificate, key],
         // What is served is shown to everybody who connects.
         public: served.into_iter().collect(),
         vocabulary: VOCABULARY,
-        ..Told::default()
     }
+}
+
+/// The names that a message says the certificate has, where all of them stand in the one that is served. A message shows
+/// control characters escaped.
+fn listed(message: &str, served: &[u8]) -> Option<String> {
+    let (_, list) = message.split_once(" (cert has: [")?;
+    let names = list.strip_suffix("])")?.split(" … ").next()?;
+    let served = String::from_utf8_lossy(served).escape_debug().to_string();
+    names.split(' ').all(|name| served.contains(name)).then(|| names.to_owned())
 }
 
 fn shown(verdict: &TlsVerdict) -> String {

@@ -54,13 +54,15 @@ pub const TARGET: Target = Target {
 const VOCABULARY: &[&str] = &[
     include_str!("../../../src/input/secrets.rs"),
     include_str!("../../../src/input/diagnostics.rs"),
-    "error[SEI0018]: the document is not YAML\n --> file.yaml:",
+    "error[SEI0018]: the document is not YAML",
+    "error[SEI0018]: a key of the Secret ",
+    "error[SEI0018]: the Secret ",
     "error[SEI0018]: `data[",
     "error[SEI0018]: `stringData[",
     "]`: is not base64 (Secret ",
     "]`: is no text (Secret ",
-    "note[SEI0017]: `kind` is no v1 Secret: skipped\n",
-    "error[SEI0018]: `metadata.name`: is missing\n",
+    "note[SEI0017]: `kind` is no v1 Secret: skipped",
+    "error[SEI0018]: `metadata.name`: is missing",
 ];
 
 fn ask(input: &[u8]) -> Told {
@@ -70,7 +72,8 @@ fn ask(input: &[u8]) -> Told {
         assert!(std::str::from_utf8(input).is_err(), "a text is read");
         return Told::default();
     };
-    let text = String::from_utf8_lossy(input);
+    // To YAML, each of the three ends a line.
+    let text = String::from_utf8_lossy(input).replace("\r\n", "\n").replace('\r', "\n");
     let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
     manifests.iter().chain(&secrets).for_each(|remark| has_a_place(remark, text));
     let mut found = Texts::default();
@@ -81,7 +84,7 @@ fn ask(input: &[u8]) -> Told {
         }
     }
     Told {
-        said: secrets.into_iter().map(|remark| remark.text).collect(),
+        said: secrets.iter().map(sentence).collect(),
         secrets: found.secrets.into_iter().map(String::into_bytes).collect(),
         names: found.names,
         vocabulary: VOCABULARY,
@@ -91,9 +94,18 @@ fn ask(input: &[u8]) -> Told {
 
 /// The line is one of the text, and the column one of the line, or right behind it.
 fn has_a_place(remark: &Remark, text: &str) {
-    let lines = text.split('\n').count();
-    assert!((1..=lines).contains(&remark.line), "line {} of {lines}: {}", remark.line, remark.text);
-    assert!(remark.column >= 1, "{}", remark.text);
+    let line = remark.line.checked_sub(1).and_then(|line| text.split('\n').nth(line));
+    let columns = line.map_or(0, |line| line.chars().count() + 1);
+    assert!((1..=columns).contains(&remark.column), "{columns} columns: {}", remark.text);
+}
+
+/// A remark on Secrets without its place, which is the name of the file and two numbers, and nothing else.
+fn sentence(remark: &Remark) -> String {
+    let margin = " ".repeat(remark.line.to_string().len());
+    let place = format!("\n{margin}--> file.yaml:{}:{}\n", remark.line, remark.column);
+    let sentence = remark.text.strip_suffix(&place);
+    assert!(sentence.is_some(), "{remark:?}");
+    sentence.unwrap_or_default().to_owned()
 }
 
 /// Each document on its own, so that one that is not YAML does not hide the others.
