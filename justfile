@@ -28,7 +28,7 @@ real *scenarios:
 campaign:
     .ci/campaign change
 
-# The campaign at its full size: hours
+# The campaign at its full size: more than an hour
 nightly:
     .ci/campaign nightly
 
@@ -63,3 +63,7 @@ deny:
 # Look for inputs that break a promise of a parser: see docs/fuzzing.md
 fuzz target seconds:
     FUZZ_SECONDS={{ seconds }} .ci/fuzz -1 {{ target }}
+
+# Ten million inputs for each parser: hours
+fuzz-all:
+    FUZZ_JOBS=2 .ci/fuzz 10000000
