@@ -49,12 +49,11 @@ mod tests {
         }
     }
 
+    /// Compared letter by letter, these would take days.
     #[test]
-    fn a_word_of_the_size_of_an_object_is_answered_at_once() {
-        let candidates: Vec<String> = (0..200).map(|i| format!("chain-config.setting-{i}")).collect();
-        let start = std::time::Instant::now();
+    fn words_of_the_size_of_an_object_are_told_apart_by_their_lengths() {
+        let candidates: Vec<String> = (0..200).map(|i| "x".repeat((1 << 19) - i)).collect();
         assert_eq!(did_you_mean(&"x".repeat(1 << 20), candidates.iter().map(String::as_str)), None);
-        assert!(start.elapsed().as_secs() < 5, "{:?}", start.elapsed());
     }
 
     #[test]
