@@ -6,22 +6,18 @@ use std::fmt;
 use std::future::Future;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::pin::pin;
-use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use sei_planner::api::Time;
 use sei_planner::names::NodeKey;
-use sei_planner::platform::Platform;
 use serde_json::Value;
 
-use crate::Memory;
-use crate::reconcile::reconcile_node;
-use crate::record::Unrecorded;
-use crate::world::{ClusterError, Kind, LookAgain, World};
+use crate::world::{ClusterError, Kind, LookAgain};
 
 use super::Sim;
 use super::invariants::Violation;
 use super::json::text;
+use super::operator::{Fork, Operator};
 use super::store::is_leaving;
 use super::trace::{Counters, Fact, What};
 
@@ -33,86 +29,6 @@ const BACKOFF_SECONDS_MAX: i64 = 60;
 const SILENCE_PAUSE_SECONDS: i64 = 7;
 /// Lines of the timeline that an error shows.
 const LINES_SHOWN: usize = 12;
-
-/// A program that reconciles nodes, and can be killed.
-pub trait Operator {
-    /// What one process of it keeps in memory; lost when the process dies.
-    type Process;
-
-    /// Starts a process.
-    fn boot(&self, sim: &Sim) -> Self::Process;
-
-    /// One look at one node. In this world the future is polled once: everything it awaits is there at once.
-    fn reconcile(
-        &self,
-        process: &Self::Process,
-        key: &NodeKey,
-    ) -> impl Future<Output = Result<LookAgain, ClusterError>>;
-}
-
-/// An operator whose process can be copied, with everything it has in memory.
-pub trait Fork: Operator + Clone {
-    /// The same process in a copy of the world.
-    fn fork(&self, process: &Self::Process, sim: &Sim) -> Self::Process;
-
-    /// Everything the process has in memory.
-    fn memory(&self, process: &Self::Process, hasher: &mut impl Hasher);
-}
-
-/// The operator of this crate: the only place where its world is made from a simulated one.
-#[derive(Clone, Debug)]
-pub struct SeiOperator {
-    /// Settings of the simulated cluster.
-    pub platform: Platform,
-}
-
-impl Operator for SeiOperator {
-    type Process = World<Sim, Sim, Sim>;
-
-    fn boot(&self, sim: &Sim) -> Self::Process {
-        World {
-            cluster: sim.clone(),
-            sidecar: sim.clone(),
-            clock: sim.clone(),
-            platform: self.platform.clone(),
-            keys_namespace: "sei-system".to_owned(),
-            memory: Memory::default(),
-            recorder: Arc::new(Unrecorded),
-        }
-    }
-
-    async fn reconcile(&self, process: &Self::Process, key: &NodeKey) -> Result<LookAgain, ClusterError> {
-        reconcile_node(process, key).await
-    }
-}
-
-impl Fork for SeiOperator {
-    fn fork(&self, process: &Self::Process, sim: &Sim) -> Self::Process {
-        World { memory: process.memory.clone(), ..self.boot(sim) }
-    }
-
-    fn memory(&self, process: &Self::Process, hasher: &mut impl Hasher) {
-        process.memory.hash(hasher);
-    }
-}
-
-/// An operator that is one function and keeps nothing in memory; for tests.
-pub struct Reconcile<F>(pub F);
-
-impl<F> Operator for Reconcile<F>
-where
-    F: AsyncFn(&Sim, &NodeKey) -> Result<LookAgain, ClusterError>,
-{
-    type Process = Sim;
-
-    fn boot(&self, sim: &Sim) -> Sim {
-        sim.clone()
-    }
-
-    async fn reconcile(&self, process: &Sim, key: &NodeKey) -> Result<LookAgain, ClusterError> {
-        (self.0)(process, key).await
-    }
-}
 
 /// Why a run did not get where it should.
 #[derive(Clone, Debug, PartialEq)]
@@ -560,7 +476,7 @@ mod tests {
     use serde_json::json;
 
     use crate::sim::testing::{key, manifest, settled, small, status, world};
-    use crate::sim::{CrashAt, Fault, Options, Point, Verb};
+    use crate::sim::{CrashAt, Fault, Options, Point, Reconcile, Verb};
     use crate::world::{Clock, Cluster};
 
     use super::*;

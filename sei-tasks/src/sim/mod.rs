@@ -31,6 +31,7 @@ mod invariants;
 mod json;
 mod mishaps;
 mod network;
+mod operator;
 mod options;
 mod process;
 mod random;
@@ -51,10 +52,11 @@ use serde_json::Value;
 
 use crate::world::{Kind, ObjectId};
 
-pub use drive::{Driver, Fork, NotConverged, Operator, Reconcile, Rest, SeiOperator, Turn};
+pub use drive::{Driver, NotConverged, Rest, Turn};
 pub use faults::{CrashAt, Fault, Mishap, Point, Weather};
 pub use handlers::SeidConfig;
 pub use invariants::Violation;
+pub use operator::{Fork, Operator, Reconcile, SeiOperator};
 pub use options::{CertManager, Delays, Durations, Options};
 pub use random::Random;
 pub use store::Force;
