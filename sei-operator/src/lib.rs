@@ -3,6 +3,7 @@
 
 mod cli;
 mod input;
+mod install;
 mod output;
 mod run;
 

@@ -7,6 +7,7 @@ mod crds;
 mod explain;
 mod lint;
 mod man;
+mod manifests;
 mod plan;
 mod platform;
 mod reference;
@@ -47,6 +48,7 @@ Examples:
   sei-operator render -f node.yaml              The Kubernetes objects of a node
   sei-operator simulate -f node.yaml            Watch it come up, without a cluster
   sei-operator crds | kubectl apply --server-side -f -
+  sei-operator manifests --image IMAGE --platform prod.env | kubectl apply --server-side -f -
   sei-operator run --platform prod.env          The operator itself, in a cluster
   sei-operator explain SEI0010                  What a word of this program means
   sei-operator man plan | man -l -              The manual of a command
@@ -61,6 +63,7 @@ enum Command {
     Render(render::Args),
     Simulate(simulate::Args),
     Crds(crds::Args),
+    Manifests(manifests::Args),
     Run(RunArgs),
     Explain(explain::Args),
     Completions(completions::Args),
@@ -74,6 +77,7 @@ fn dispatch(command: Command) -> io::Result<Exit> {
         Command::Render(args) => render::run(&args),
         Command::Simulate(args) => simulate::run(&args),
         Command::Crds(args) => crds::run(&args),
+        Command::Manifests(args) => manifests::run(args),
         Command::Run(args) => run::run(args),
         Command::Explain(args) => explain::run(&args),
         Command::Completions(args) => completions::run(&args),

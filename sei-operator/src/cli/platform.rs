@@ -32,13 +32,21 @@ fn environment() -> BTreeMap<String, String> {
 }
 
 fn from_file(path: &Path) -> Option<Platform> {
+    typed(&lines_of(path)?, &format!("{}: ", path.display()))
+}
+
+/// The settings of a file by name, if they make a platform; nothing after everything that is wrong was reported on stderr.
+pub(super) fn settings(path: &Path) -> Option<BTreeMap<String, String>> {
+    let settings = lines_of(path)?;
+    typed(&settings, &format!("{}: ", path.display())).map(|_| settings)
+}
+
+fn lines_of(path: &Path) -> Option<BTreeMap<String, String>> {
     let name = path.display();
     let text = std::fs::File::open(path).and_then(text_of);
     let text = text.map_err(|error| complain([format!("cannot read {name}: {error}")])).ok()?;
     let lines = Platform::parse_lines(&text);
-    let settings =
-        lines.map_err(|errors| complain(errors.iter().map(|e| format!("{name}:{}: {}", e.line, e.problem)))).ok()?;
-    typed(&settings, &format!("{name}: "))
+    lines.map_err(|errors| complain(errors.iter().map(|e| format!("{name}:{}: {}", e.line, e.problem)))).ok()
 }
 
 fn from_environment() -> Option<Platform> {

@@ -4,6 +4,7 @@ pub(crate) mod edit;
 pub(crate) mod explain;
 pub(crate) mod invalid;
 pub(crate) mod lint;
+pub(crate) mod manifests;
 pub(crate) mod manual;
 pub(crate) mod plan;
 pub(crate) mod simulate;

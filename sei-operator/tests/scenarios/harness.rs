@@ -9,7 +9,7 @@ use hyper::Request;
 use hyper::body::Bytes;
 use hyper_util::rt::TokioIo;
 use k8s_openapi::api::apps::v1::StatefulSet;
-use k8s_openapi::api::core::v1::{ConfigMap, Pod, Service};
+use k8s_openapi::api::core::v1::{Pod, Service};
 use kube::api::{DeleteParams, ListParams, PostParams};
 use kube::{Api, ResourceExt};
 use serde::de::DeserializeOwned;
@@ -50,15 +50,16 @@ pub(crate) async fn pods(world: Arc<World>) {
 pub(crate) async fn audit(world: Arc<World>) {
     let place = world.place("harness-audit").await;
     let mark = world.audit.mark();
-    let own: Api<ConfigMap> = place.api();
-    own.create(&PostParams::default(), &object(json!({"metadata": {"name": "own"}}))).await.expect("created");
+    let service = |name: &str| object(json!({"metadata": {"name": name}, "spec": {"ports": [{"port": 1}]}}));
+    let own: Api<Service> = place.api();
+    own.create(&PostParams::default(), &service("own")).await.expect("created");
 
-    let maps: Api<ConfigMap> = Api::namespaced(world.client_of_operator().await, &place.namespace);
-    maps.create(&PostParams::default(), &object(json!({"metadata": {"name": "a"}}))).await.expect("created");
-    maps.get("a").await.expect("there");
-    maps.list(&ListParams::default()).await.expect("listed");
-    maps.delete("a", &DeleteParams::default()).await.expect("deleted");
-    maps.get_opt("a").await.expect("answered");
+    let services: Api<Service> = Api::namespaced(world.client_of_operator().await, &place.namespace);
+    services.create(&PostParams::default(), &service("a")).await.expect("created");
+    services.get("a").await.expect("there");
+    services.list(&ListParams::default()).await.expect("listed");
+    services.delete("a", &DeleteParams::default()).await.expect("deleted");
+    services.get_opt("a").await.expect("answered");
 
     let requests = world.audit.since(mark);
     println!("{requests}");

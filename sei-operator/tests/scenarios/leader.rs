@@ -29,6 +29,7 @@ pub(crate) async fn killed_and_stopped(world: Arc<World>) {
     world.ensure_crds().await;
     world.without_operator().await;
     let place = world.place("two-operators").await;
+    world.install_roles(&place.namespace).await;
     let names: Vec<String> = (0..NODES).map(|number| format!("rpc-{number}")).collect();
     for name in &names {
         place.sidecar(name).delay(Duration::from_secs(2));

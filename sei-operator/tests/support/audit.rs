@@ -25,6 +25,11 @@ impl AuditLog {
         Mark(self.read().len())
     }
 
+    /// Everything since the control plane was started.
+    pub(crate) fn all(&self) -> Requests {
+        self.since(Mark(0))
+    }
+
     pub(crate) fn since(&self, mark: Mark) -> Requests {
         let text = self.read();
         let lines = text.get(mark.0..).unwrap_or_default().lines();
@@ -44,11 +49,14 @@ impl AuditLog {
 pub(crate) struct Request {
     pub(crate) user: String,
     pub(crate) verb: String,
+    pub(crate) group: String,
     pub(crate) resource: String,
     pub(crate) subresource: String,
     pub(crate) namespace: String,
     pub(crate) name: String,
     pub(crate) code: u64,
+    /// Whether no role allows it; other refusals have the code 403, too.
+    pub(crate) is_forbidden: bool,
     pub(crate) uri: String,
     /// Only for our own kinds and deletes of pods, see the audit policy.
     pub(crate) body: Value,
@@ -61,14 +69,22 @@ impl Request {
         Request {
             user: text("/user/username"),
             verb: text("/verb"),
+            group: text("/objectRef/apiGroup"),
             resource: text("/objectRef/resource"),
             subresource: text("/objectRef/subresource"),
             namespace: text("/objectRef/namespace"),
             name: text("/objectRef/name"),
             code: entry.pointer("/responseStatus/code").and_then(Value::as_u64).unwrap_or_default(),
+            is_forbidden: text("/annotations/authorization.k8s.io~1decision") == "forbid",
             uri: text("/requestURI"),
             body: entry.get("requestObject").cloned().unwrap_or_default(),
         }
+    }
+
+    /// What a role must say for this verb on the same resource: `verb group/resource`, with the subresource at the end.
+    pub(crate) fn permission(&self, verb: &str) -> String {
+        let slash = if self.subresource.is_empty() { "" } else { "/" };
+        format!("{verb} {}/{}{slash}{}", self.group, self.resource, self.subresource)
     }
 
     pub(crate) fn is_write(&self) -> bool {

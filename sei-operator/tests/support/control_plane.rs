@@ -20,7 +20,8 @@ use super::binaries;
 use super::certificates::Certificates;
 use super::process_group::{ProcessGroup, tail};
 
-/// Every user of the API server; all may do everything. `operator` is the only one in the audit log.
+/// Every user of the API server. `operator` is the only one in the audit log, and may do what its roles say; the others may do
+/// everything.
 const USERS: [&str; 5] = ["admin", "controllers", "scheduler", "kubelet", "operator"];
 /// Node pools and storage classes that `fixtures/platform/test.env` names.
 const POOLS: [&str; 2] = ["sei-node", "sei-archive"];
@@ -227,7 +228,10 @@ impl Files<'_> {
     /// JSON is YAML, so no file needs a template.
     fn write_all(&self, api_port: u16, certificates: &Certificates, bin: &Path) {
         let write = |name: &str, text: String| std::fs::write(self.path(name), text).expect("the directory is ours");
-        let tokens = USERS.map(|user| format!("token-{user},{user},{user},\"system:masters\"\n"));
+        let tokens = USERS.map(|user| match user {
+            "operator" => format!("token-{user},{user},{user}\n"),
+            _ => format!("token-{user},{user},{user},\"system:masters\"\n"),
+        });
         write("tokens.csv", tokens.concat());
         for user in USERS {
             write(&format!("{user}.conf"), kubeconfig(user, api_port, &certificates.authority).to_string());

@@ -7,6 +7,7 @@ pub(crate) mod certificates;
 pub(crate) mod control_plane;
 pub(crate) mod fixtures;
 pub(crate) mod operator;
+pub(crate) mod permissions;
 pub(crate) mod place;
 pub(crate) mod played_sidecar;
 pub(crate) mod process_group;

@@ -97,10 +97,29 @@ impl Operator {
 
 /// The CustomResourceDefinitions as the binary prints them: YAML documents.
 pub(crate) fn print_crds() -> String {
-    let output = Command::new(binary()).arg("crds").output().expect("the operator's binary starts");
+    print(Command::new(binary()).arg("crds"))
+}
+
+/// What installs the operator in `namespace`, as the binary prints it: a List.
+pub(crate) fn print_manifests(namespace: &str) -> Value {
+    let mut command = Command::new(binary());
+    command.args([
+        "manifests",
+        "--image",
+        "registry.test.example/sei-operator",
+        "--namespace",
+        namespace,
+        "-o",
+        "json",
+    ]);
+    serde_json::from_str(&print(command.arg("--platform").arg(fixtures::platform()))).expect("JSON")
+}
+
+fn print(command: &mut Command) -> String {
+    let output = command.output().expect("the operator's binary starts");
     let errors = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "sei-operator crds: {}\n{errors}", output.status);
-    String::from_utf8(output.stdout).expect("YAML is text")
+    assert!(output.status.success(), "{command:?}: {}\n{errors}", output.status);
+    String::from_utf8(output.stdout).expect("it prints text")
 }
 
 fn binary() -> PathBuf {

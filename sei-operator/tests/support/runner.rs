@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use tokio::runtime::Runtime;
 
+use super::permissions;
 use super::world::World;
 
 /// Above every deadline inside a scenario.
@@ -87,11 +88,13 @@ pub(crate) fn run(trials: &[Trial]) -> ExitCode {
     }
     println!("\nrunning {} tests", chosen.len());
     let started = Instant::now();
-    let tally = if chosen.is_empty() { Tally::default() } else { run_all(&chosen) };
+    let complete = chosen.len() == trials.len();
+    let tally = if chosen.is_empty() { Tally::default() } else { run_all(&chosen, complete) };
     report(&tally, trials.len() - chosen.len(), started.elapsed())
 }
 
-fn run_all(chosen: &[&Trial]) -> Tally {
+/// Runs what is chosen; whether that is `complete` decides whether the operator must have needed all that it may do.
+fn run_all(chosen: &[&Trial], complete: bool) -> Tally {
     let runtime = Runtime::new().expect("a runtime");
     let tally = runtime.block_on(async {
         let Ok(world) = tokio::spawn(World::start()).await else {
@@ -104,6 +107,14 @@ fn run_all(chosen: &[&Trial]) -> Tally {
                 tally.passed += 1;
             } else {
                 tally.failed.push(trial.name);
+            }
+        }
+        if complete {
+            let complaints = permissions::complaints(&world.audit.all());
+            complaints.iter().for_each(|complaint| println!("{complaint}"));
+            match complaints.is_empty() {
+                true => tally.passed += 1,
+                false => tally.failed.push("permissions_are_the_least"),
             }
         }
         tally

@@ -17,12 +17,15 @@ use super::audit::{AuditLog, Requests};
 use super::control_plane::{ControlPlane, KubeletPause};
 use super::fixtures::yaml_documents;
 use super::operator::{self, Operator, STOP_DEADLINE, Setup};
+use super::permissions;
 use super::place::Place;
 use super::played_sidecar::PlayedSidecar;
 
 /// No API call for so long is silence; longer than the shortest back-off (5 s).
 const SILENCE: Duration = Duration::from_secs(7);
 const SILENCE_DEADLINE: Duration = Duration::from_secs(120);
+/// Where an operator without `POD_NAMESPACE` keeps its Leases.
+const KEYS_NAMESPACE: &str = "default";
 const CLEAN_UP_DEADLINE: Duration = Duration::from_secs(30);
 const ESTABLISHED_DEADLINE: Duration = Duration::from_secs(30);
 
@@ -41,6 +44,7 @@ impl World {
     pub(crate) async fn start() -> Self {
         let plane = ControlPlane::start().await;
         let admin = plane.client("admin").await;
+        permissions::grant(&admin, KEYS_NAMESPACE).await;
         let sidecar = PlayedSidecar::start(admin.clone()).await;
         World {
             setup: Setup::new(&plane, sidecar.url()),
@@ -86,6 +90,11 @@ impl World {
         if running.as_mut().is_none_or(|operator| operator.exit_status().is_some()) {
             *running = Some(self.setup.start(&self.plane));
         }
+    }
+
+    /// Lets operators run in a namespace, as far as roles go.
+    pub(crate) async fn install_roles(&self, namespace: &str) {
+        permissions::grant(&self.admin, namespace).await;
     }
 
     /// Starts one of several operators, which take turns by election; the scenario ends it.
