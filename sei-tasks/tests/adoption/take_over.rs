@@ -78,7 +78,7 @@ fn holds(recording: &Recording, life: &Life) -> Result<(), String> {
 }
 
 /// A key is taken before anything else happens to its node. Where no pod can run with it yet, the disk is made first.
-fn claims_first(recording: &Recording, life: &Life) -> Result<(), String> {
+pub(crate) fn claims_first(recording: &Recording, life: &Life) -> Result<(), String> {
     if !recording.node()["spec"]["validator"]["signingKey"].is_object() {
         return Ok(());
     }
