@@ -7,6 +7,7 @@ use super::status::{Projection, Stamp, records};
 use super::valid::{InitSource, ValidNode};
 use crate::api::conditions as c;
 use crate::api::{ConditionStatus, NodePhase, PlanPhase, SeiNodeStatus, TaskPlan, TaskStatus, Time};
+use crate::task::codec;
 
 /// Tasks that stand before the claim of a key in plans of ours, too: they make the disk that it is to run on, and look at
 /// Secrets.
@@ -90,6 +91,7 @@ fn plan(next: &mut Projection<'_>, node: &ValidNode) -> Option<String> {
     }
     let told = match plan.phase {
         PlanPhase::Active => {
+            on_our_terms(&mut plan, next.now);
             claim_first(node, &next.status.signing_key_leases, &mut plan);
             let at = plan.tasks.iter().find(|task| task.status != TaskStatus::Complete);
             let at = at.map_or("its end", |task| task.kind.as_str());
@@ -104,6 +106,16 @@ fn plan(next: &mut Projection<'_>, node: &ValidNode) -> Option<String> {
     };
     next.plan(node, &plan);
     Some(told)
+}
+
+/// That controller posts a task that failed again for ever, and knows no deadlines: its tasks get the budgets that ours have, and
+/// their time begins now.
+fn on_our_terms(plan: &mut TaskPlan, now: Time) {
+    for task in plan.tasks.iter_mut().filter(|task| task.status != TaskStatus::Complete) {
+        let budget = codec::decode(&task.kind, &task.params).map_or(0, |known| known.max_retries());
+        task.max_retries = task.max_retries.max(budget);
+        task.submitted_at = task.submitted_at.map(|_| now);
+    }
 }
 
 /// A plan of the controller before us takes no key: another validator may hold it, and must not meet this one (S1).
@@ -234,6 +246,17 @@ mod tests {
         let held = vec!["sei-signing-key-a".to_owned()];
         let before = SeiNodeStatus { plan: Some(plan("Active", 0, &update)), signing_key_leases: held, ..running() };
         assert_eq!(adopt(&validator(), &before, None, now()).unwrap().plan.unwrap().tasks.len(), update.len());
+    }
+
+    #[test]
+    fn tasks_under_way_get_our_budgets_and_our_time() {
+        let mut stored = plan("Active", 0, &["snapshot-restore", "config-apply"]);
+        stored.tasks[0].submitted_at = Some(now());
+        let before = SeiNodeStatus { plan: Some(stored), ..SeiNodeStatus::default() };
+        let later = now().plus_seconds(100_000);
+        let plan = adopt(&node("fullNode", json!({})), &before, None, later).unwrap().plan.unwrap();
+        let terms: Vec<_> = plan.tasks.iter().map(|task| (task.max_retries, task.submitted_at)).collect();
+        assert_eq!(terms, [(180, Some(later)), (0, None)]);
     }
 
     /// With nothing that says when, nobody would ever look at it again.

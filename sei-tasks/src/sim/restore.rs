@@ -20,7 +20,8 @@ impl Sim {
     /// Restores a world that was recorded in another cluster, as `kubectl get -o yaml` shows it.
     ///
     /// * Objects keep uid, generation, owners, the owners of their fields and their status. An owner of the same kind and name
-    ///   that has another uid here takes the place of the recorded one; one that is nowhere leaves garbage, as in a cluster.
+    ///   that has another uid here takes the place of the recorded one; one that is nowhere leaves garbage, as in a cluster. An
+    ///   owner of a kind that this world does not have is left out.
     /// * Pods whose seid container ran go on running, of the revision that their template had. Pods that had ended are over,
     ///   all others begin again.
     /// * The volume of each SeiNode holds what the plan in its status says was done there, and the sidecar's database the
@@ -81,21 +82,21 @@ fn rename_revisions(ids: &[ObjectId], recorded: &mut [Value]) {
     }
 }
 
-/// Owners of the same kind and name that have another uid here take the place of the recorded ones.
+/// Owners of the same kind and name that have another uid here take the place of the recorded ones. Those of kinds that are
+/// unknown here go: nobody would ever find them.
 fn remap_owners(state: &mut State, ids: &[ObjectId]) {
     for id in ids {
         let Some(object) = state.store.get(id).cloned() else { continue };
         let owners: Vec<Value> = list(&object, "/metadata/ownerReferences")
             .iter()
-            .map(|owner| {
-                let kind = Kind::ALL.into_iter().find(|kind| kind.name() == text(owner, "/kind"));
-                let owner_id = kind.map(|kind| ObjectId::new(kind, id.namespace.clone(), text(owner, "/name")));
-                let uid = owner_id.and_then(|id| Some(text(state.store.get(&id)?, "/metadata/uid").to_owned()));
+            .filter_map(|owner| {
+                let kind = Kind::ALL.into_iter().find(|kind| kind.name() == text(owner, "/kind"))?;
+                let owner_id = ObjectId::new(kind, id.namespace.clone(), text(owner, "/name"));
                 let mut owner = owner.clone();
-                if let Some(uid) = uid {
-                    json::set(&mut owner, &["uid"], json!(uid));
+                if let Some(live) = state.store.get(&owner_id) {
+                    json::set(&mut owner, &["uid"], json!(text(live, "/metadata/uid")));
                 }
-                owner
+                Some(owner)
             })
             .collect();
         if owners != list(&object, "/metadata/ownerReferences") {

@@ -29,6 +29,7 @@ const BRING_UP: [&str; 9] = [
     "mark-ready",
 ];
 const UPDATE: [&str; 5] = ["apply-statefulset", "apply-service", "replace-pod", "observe-image", "mark-ready"];
+const OVER_THE_NETWORK: [&str; 4] = ["snapshot-restore", "configure-genesis", "discover-peers", "configure-state-sync"];
 const PLAN: &str = "0d9f4a52-6f0e-4c52-8d2c-3c6e7a1b9f10";
 
 /// What a settled node was doing instead.
@@ -56,6 +57,8 @@ struct Variation {
     end: End,
     left_out: u64,
     same_settings: bool,
+    /// Whether what reaches over the network fails once.
+    outage: bool,
 }
 
 fn variations() -> impl Strategy<Value = Variation> {
@@ -65,17 +68,11 @@ fn variations() -> impl Strategy<Value = Variation> {
     let before = prop_oneof![Just(Before::Settled), Just(Before::CameUp), Just(Before::Updated)];
     let place = (0..recordings().len(), 0..24_usize, any::<bool>(), before);
     let left_out = prop_oneof![Just(0), left_out];
-    (place, end, left_out, any::<bool>()).prop_map(
-        |((recording, at, submitted, before), end, left_out, same_settings)| Variation {
-            recording,
-            at,
-            submitted,
-            before,
-            end,
-            left_out,
-            same_settings,
-        },
-    )
+    let around = (any::<bool>(), any::<bool>());
+    (place, end, left_out, around).prop_map(|(place, end, left_out, (same_settings, outage))| {
+        let (recording, at, submitted, before) = place;
+        Variation { recording, at, submitted, before, end, left_out, same_settings, outage }
+    })
 }
 
 impl Variation {
@@ -232,6 +229,9 @@ fn lives_on(variation: &Variation) -> Result<(), String> {
     let recording = variation.of_recording();
     let platform = if variation.same_settings { recorded_platform() } else { Platform::demo() };
     let mut life = recording.taken_over_on(platform);
+    for kind in OVER_THE_NETWORK.iter().filter(|_| variation.outage) {
+        life.sim().fail_task(kind, 1, "S3: slow down");
+    }
     life.rest()?;
     let restarted = recording.pod_uid().is_some_and(|uid| life.pod_uid() != Some(uid));
     let tls = recording.node()["spec"]["sidecar"]["tls"].is_object();
