@@ -21,10 +21,8 @@ fn plan_in(status: &SeiNodeStatus) -> String {
 
 /// `Create Lease`, `Submit mark-ready`.
 fn told(call: &Call) -> String {
-    let what = match call.verb {
-        Verb::Submit => call.detail.as_str(),
-        _ => call.target.split(' ').next().unwrap_or_default(),
-    };
+    let kind = || call.target.split(' ').next().unwrap_or_default();
+    let what = if call.verb == Verb::Submit { call.detail.as_str() } else { kind() };
     format!("{:?} {what}", call.verb)
 }
 
