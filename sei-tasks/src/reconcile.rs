@@ -3,7 +3,8 @@
 use sei_planner::api::{NodePhase, PlanPhase, SeiNode, SeiNodeStatus, Time, conditions};
 use sei_planner::names::NodeKey;
 use sei_planner::node::{
-    Decision, Observed, Ran, Refusal, ValidNode, Wait, announce, decide, draft, project_status, validate,
+    Decision, Observed, PodFacts, Ran, Refusal, ValidNode, Wait, adopt, announce, decide, draft, lacks_records,
+    project_status, validate,
 };
 
 use crate::delete::delete_node;
@@ -11,6 +12,7 @@ use crate::finalizer::with_finalizer;
 use crate::observe::{observe, with_live_pod, with_tls_secret};
 use crate::run_plan::{Progress, restore_service, run_until_it_waits};
 use crate::secrets::pause_seconds;
+use crate::serving::pod_id;
 use crate::status::store_status;
 use crate::world::{Clock, Cluster, ClusterError, LookAgain, Sidecar, World};
 
@@ -48,6 +50,10 @@ async fn follow<C: Cluster, S: Sidecar, K: Clock>(
     valid: &ValidNode,
 ) -> Result<LookAgain, ClusterError> {
     let old = node.status.clone().unwrap_or_default();
+    if let Some(adopted) = adopted(world, valid, &old).await? {
+        write_and_announce(world, node, &old, &adopted).await?;
+        return Ok(LookAgain { at: Some(world.clock.now()) });
+    }
     let seen = observe(world, valid, &old).await?;
     let seen = with_tls_secret(world, valid, &old, seen).await?;
     let decision = decide(valid, &old, &seen, world.clock.now());
@@ -61,6 +67,19 @@ async fn follow<C: Cluster, S: Sidecar, K: Clock>(
     let next = project_status(&old, &ran, &seen, valid.generation, world.clock.now());
     write_and_announce(world, node, &old, &next).await?;
     Ok(look_again(world, valid, &decision, &next, progress.look_at))
+}
+
+/// The status with what the controller before us left out, which is stored before anything else happens.
+async fn adopted<C: Cluster, S: Sidecar, K: Clock>(
+    world: &World<C, S, K>,
+    valid: &ValidNode,
+    old: &SeiNodeStatus,
+) -> Result<Option<SeiNodeStatus>, ClusterError> {
+    if !lacks_records(old) {
+        return Ok(None);
+    }
+    let pod = world.cluster.read(&pod_id(valid)).await?.map(|pod| PodFacts::of(&pod));
+    Ok(adopt(valid, old, pod.as_ref(), world.clock.now()))
 }
 
 /// A refused spec is said once and left alone until it changes.

@@ -4,6 +4,7 @@
 
 mod semantics;
 
+use sei_planner::names::NodeKey;
 use sei_tasks::sim::{Force, Options, Sim};
 use sei_tasks::world::{Cluster, ClusterError, ObjectId};
 use serde_json::Value;
@@ -25,6 +26,12 @@ impl Ground for Simulated {
     async fn apply_as(&self, manager: &str, _: &ObjectId, object: &Value, force: bool) -> Result<(), ClusterError> {
         let force = if force { Force::Yes } else { Force::No };
         self.0.user_apply_as(manager, object.clone(), force).map(drop)
+    }
+
+    async fn edit_status(&self, id: &ObjectId, patch: &Value) -> Result<(), ClusterError> {
+        let key = NodeKey::new(&id.namespace, &id.name);
+        let status = patch["status"].clone();
+        self.0.user_edit_status(&key, |live| *live = status).map_or(Ok(()), Err)
     }
 
     async fn managers(&self, id: &ObjectId) -> Vec<String> {

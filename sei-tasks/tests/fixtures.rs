@@ -7,7 +7,7 @@ mod living;
 
 use std::path::{Path, PathBuf};
 
-use living::secrets::{ENTRY, PASSPHRASE, certificate_in, key_file, secret_in};
+use living::secrets::secrets_of;
 use living::{LIMIT_SECONDS, with_issuers};
 use sei_planner::api::{ConditionStatus, NodePhase, SeiNode, SeiNodeStatus, TaskStatus, conditions};
 use sei_planner::names::NodeKey;
@@ -66,25 +66,9 @@ fn nodes_in(file: &Path, root: &Path) -> Vec<Fixture> {
 
 /// What others provide for a node: the Secrets that it names, and the claim that it imports with a disk of any size behind it.
 fn provided(key: &NodeKey, spec: &Value) -> Vec<Value> {
-    let name = |pointer: &str| spec.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
-    let secret = |name: &str, data: Value| secret_in(&key.namespace, name, data);
-    let mut objects = Vec::new();
-    let names = [key.service_host(), key.pod_host()];
-    objects.extend(
-        name("/sidecar/tls/secretName").map(|tls| certificate_in(&key.namespace, &tls, &[&names[0], &names[1]])),
-    );
-    let signing = name("/validator/signingKey/secret/secretName");
-    objects.extend(signing.map(|name| secret(&name, json!({"priv_validator_key.json": key_file("validator.json")}))));
-    let identity = name("/validator/nodeKey/secret/secretName");
-    objects.extend(identity.map(|name| secret(&name, json!({"node_key.json": key_file("node.json")}))));
-    if let Some(keyring) = name("/validator/operatorKeyring/secret/secretName") {
-        let entry = name("/validator/operatorKeyring/secret/keyName").unwrap_or_else(|| "node_admin".to_owned());
-        objects.push(secret(&keyring, json!({format!("{entry}.info"): ENTRY, "ab12.address": ENTRY})));
-        let unlock = "/validator/operatorKeyring/secret/passphraseSecretRef";
-        let (unlock, field) = (name(&format!("{unlock}/secretName")), name(&format!("{unlock}/key")));
-        objects.push(secret(&unlock.unwrap(), json!({field.unwrap_or_else(|| "passphrase".to_owned()): PASSPHRASE})));
-    }
-    objects.extend(name("/dataVolume/import/pvcName").into_iter().flat_map(|claim| bound_claim(key, &claim)));
+    let imported = spec.pointer("/dataVolume/import/pvcName").and_then(Value::as_str);
+    let mut objects = secrets_of(key, spec);
+    objects.extend(imported.into_iter().flat_map(|claim| bound_claim(key, claim)));
     objects
 }
 

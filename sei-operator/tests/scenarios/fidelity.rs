@@ -63,6 +63,14 @@ impl Ground for Real {
         self.patch(id, &params, &Patch::Merge(patch)).await
     }
 
+    async fn edit_status(&self, id: &ObjectId, patch: &Value) -> Result<(), ClusterError> {
+        let params = PatchParams { field_manager: Some("manager".to_owned()), ..PatchParams::default() };
+        match self.api(id).patch_status(&id.name, &params, &Patch::Merge(patch)).await {
+            Ok(_) => Ok(()),
+            Err(error) => Err(ClusterError::Unavailable(error.to_string())),
+        }
+    }
+
     async fn apply_as(&self, manager: &str, id: &ObjectId, object: &Value, force: bool) -> Result<(), ClusterError> {
         let params = PatchParams { force, ..PatchParams::apply(manager) };
         self.patch(id, &params, &Patch::Apply(object)).await

@@ -1,6 +1,7 @@
 //! The scenarios: what a user does, and what must come of it. Black box through the API server.
 
 mod admission;
+mod adoption;
 mod bring_up;
 mod by_hand;
 mod cost;
@@ -54,6 +55,7 @@ pub(crate) fn all() -> Vec<Trial> {
         Trial::new("mid_update_revert_before_new_pod_runs", mid_update::revert_before_new_pod_runs),
         Trial::new("mid_update_operator_killed_again_and_again", mid_update::operator_killed_again_and_again),
         Trial::new("mid_update_edits_at_once", mid_update::edits_at_once),
+        Trial::new("nodes_of_the_controller_before_are_taken_over", adoption::taken_over),
         Trial::new("deleted_stateful_set_comes_back", by_hand::stateful_set),
         Trial::new("deleted_service_comes_back", by_hand::service),
         Trial::new("deleted_pod_comes_back", by_hand::pod),

@@ -99,6 +99,11 @@ pub const SIGNING_KEY_MOVES: &str = "SigningKeyMoves";
 /// Reason: the question was answered, or is moot.
 pub const ACKNOWLEDGED: &str = "Acknowledged";
 
+/// Condition: the node was taken over from the controller before this one. An event of this name tells it, too.
+pub const ADOPTED: &str = "Adopted";
+/// Reason: what that controller kept no record of was taken from the pod and the spec; its plan goes on.
+pub const RECORDS_SEEDED: &str = "Adopted";
+
 /// Event: the phase changed.
 pub const PHASE_TRANSITION: &str = "PhaseTransition";
 /// Event: the node failed.

@@ -36,6 +36,7 @@ pub fn announce(old: &SeiNodeStatus, new: &SeiNodeStatus) -> Vec<Event> {
         events.push(Event { warning: false, reason: c::SIDECAR_READINESS_RESTORED, message });
     }
     events.extend(tls_secret(old, new));
+    events.extend(adopted(old, new));
     events.extend(warning_when_turned(old, new, c::SPEC_ACCEPTED, ConditionStatus::False, c::SPEC_REFUSED));
     events.extend(warning_when_turned(
         old,
@@ -45,6 +46,12 @@ pub fn announce(old: &SeiNodeStatus, new: &SeiNodeStatus) -> Vec<Event> {
         c::AWAITING_ACKNOWLEDGEMENT,
     ));
     events
+}
+
+fn adopted(old: &SeiNodeStatus, new: &SeiNodeStatus) -> Option<Event> {
+    let message = |of: &SeiNodeStatus| of.condition(c::ADOPTED).map(|condition| condition.message.clone());
+    let told = message(new).filter(|told| message(old).as_ref() != Some(told))?;
+    Some(Event { warning: false, reason: c::ADOPTED, message: told })
 }
 
 fn tls_secret(old: &SeiNodeStatus, new: &SeiNodeStatus) -> Option<Event> {

@@ -4,6 +4,9 @@ mod bring_up;
 mod guards;
 mod sidecar;
 
+pub(super) use guards::claim_key;
+pub(super) use sidecar::syncs_state;
+
 use super::valid::ValidNode;
 use crate::api::{DriftKind, NodePhase, PlanKindName, PlanPhase, PlannedTask, TaskPlan, TaskStatus, UnfinishedTask};
 use crate::task::{ObserveImage, ReplacePod, Task, codec, task_id};
@@ -132,7 +135,7 @@ pub fn build(node: &ValidNode, request: &PlanRequest<'_>) -> TaskPlan {
     }
 }
 
-fn planned(plan_id: &str, index: usize, task: &Task) -> PlannedTask {
+pub(super) fn planned(plan_id: &str, index: usize, task: &Task) -> PlannedTask {
     PlannedTask {
         kind: task.kind().to_owned(),
         id: task_id(plan_id, task.kind(), index),

@@ -114,7 +114,7 @@ fn successor(node: &ValidNode, status: &SeiNodeStatus, plan: &TaskPlan, seen: &O
         return Decision::Supersede(kind, [why].into_iter().chain(remark).collect());
     }
     if plan.tasks.iter().any(|task| task.kind == "apply-statefulset") {
-        let drift = drift(node, status).into_iter().map(|(kind, _)| kind).collect();
+        let drift = drift(node, status, seen.pod.as_ref()).into_iter().map(|(kind, _)| kind).collect();
         return Decision::Supersede(PlanKind::Update(drift), vec![why]);
     }
     // Without drift, and with nothing missing, only the gate is left, which nobody looked at while the plan ran.
@@ -235,7 +235,7 @@ fn decide_free(node: &ValidNode, status: &SeiNodeStatus, seen: &Observed) -> Dec
     }
     let missing = missing(node, seen);
     let missing = if unclaimed(node, status) { [missing, vec![DriftKind::SigningKeyClaim]].concat() } else { missing };
-    let drift = drift(node, status);
+    let drift = drift(node, status, seen.pod.as_ref());
     if !drift.is_empty() {
         let (kinds, why) = drift.into_iter().unzip();
         return Decision::Start(PlanKind::Update(kinds), why);

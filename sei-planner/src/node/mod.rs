@@ -1,6 +1,7 @@
 //! The pipeline of one SeiNode, a file a stage: what was seen, what is valid, what to do, the plan for it, and what
 //! status says afterwards.
 
+mod adopt;
 mod announce;
 mod build;
 mod decide;
@@ -17,6 +18,7 @@ mod transitions;
 mod valid;
 mod validate;
 
+pub use adopt::{adopt, lacks_records};
 pub use announce::{Event, announce};
 pub use build::{Ground, PlanKind, PlanRequest, build};
 pub use decide::{Decision, Wait, decide, next_write, service_task};

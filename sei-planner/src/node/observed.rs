@@ -111,6 +111,10 @@ pub struct PodFacts {
     pub sidecar_restarts: i64,
     /// Whether the pod is Ready.
     pub ready: bool,
+    /// Secret of the consensus key that the pod mounts.
+    pub signing_key_secret: Option<String>,
+    /// Secret of the node key that the pod mounts.
+    pub node_key_secret: Option<String>,
     /// Why a container waits, as `container: Reason`, when one does.
     pub waiting: Option<String>,
 }
@@ -136,6 +140,8 @@ impl PodFacts {
             tls_proxy: array(&pod["spec"]["initContainers"]).any(|c| c["name"] == "kube-rbac-proxy"),
             sidecar_restarts: container("sei-sidecar").and_then(|c| c["restartCount"].as_i64()).unwrap_or_default(),
             ready: array(&status["conditions"]).any(|c| c["type"] == "Ready" && c["status"] == "True"),
+            signing_key_secret: mounted_secret(&pod["spec"], "signing-key"),
+            node_key_secret: mounted_secret(&pod["spec"], "node-key"),
             waiting: statuses().find_map(|c| {
                 let reason = c["state"]["waiting"]["reason"].as_str()?;
                 Some(format!("{}: {reason}", text(&c["name"])))
@@ -162,6 +168,12 @@ fn sidecar_port(pod_spec: &Value) -> Option<i32> {
     let sidecar = array(&pod_spec["initContainers"]).find(|c| c["name"] == "sei-sidecar")?;
     let port = array(&sidecar["ports"]).find_map(|port| port["containerPort"].as_i64())?;
     i32::try_from(port).ok()
+}
+
+/// Secret behind a volume of a pod spec.
+fn mounted_secret(pod_spec: &Value, volume: &str) -> Option<String> {
+    let found = array(&pod_spec["volumes"]).find(|found| found["name"] == volume)?;
+    found["secret"]["secretName"].as_str().map(str::to_owned)
 }
 
 fn array(value: &Value) -> impl Iterator<Item = &Value> {

@@ -1,5 +1,6 @@
 //! The planner in one call, for those who embed it: what would happen to this node, and why.
 
+use super::adopt::adopt;
 use super::build::{PlanRequest, build};
 use super::decide::{Decision, Wait, decide, open_writes};
 use super::observed::{Observed, TaskProbe};
@@ -52,7 +53,9 @@ pub fn plan_node(node: &SeiNode, platform: &Platform, seen: &Observed, now: Time
         Err(refusal) => return NodePlan::empty(PlanOutcome::Refused, Vec::new(), refusal.problems),
     };
     let nothing = SeiNodeStatus::default();
-    let status = node.status.as_ref().unwrap_or(&nothing);
+    let stored = node.status.as_ref().unwrap_or(&nothing);
+    let adopted = adopt(&valid, stored, seen.pod.as_ref(), now);
+    let status = adopted.as_ref().unwrap_or(stored);
     let decision = decide(&valid, status, seen, now);
     match &decision {
         Decision::Start(_, why) | Decision::Supersede(_, why) => {

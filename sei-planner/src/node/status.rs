@@ -82,7 +82,7 @@ pub fn project_status(
     generation: i64,
     now: Time,
 ) -> SeiNodeStatus {
-    let mut next = Projection { old, status: old.clone(), generation, now };
+    let mut next = Projection::of(old, generation, now);
     match ran {
         Ran::Refused(refusal) => next.refuse(refusal),
         Ran::Decided { node, decision, plan, stamps } => {
@@ -106,19 +106,28 @@ pub fn project_status(
 /// The status of a node that is being deleted.
 #[must_use]
 pub fn terminating(old: &SeiNodeStatus, now: Time) -> SeiNodeStatus {
-    let mut next = Projection { old, status: old.clone(), generation: 0, now };
+    let mut next = Projection::of(old, 0, now);
     next.phase(NodePhase::Terminating);
     next.status
 }
 
-struct Projection<'a> {
+/// A status on its way from the stored one to the next.
+pub(super) struct Projection<'a> {
     old: &'a SeiNodeStatus,
-    status: SeiNodeStatus,
+    pub(super) status: SeiNodeStatus,
     generation: i64,
-    now: Time,
+    pub(super) now: Time,
 }
 
-impl Projection<'_> {
+impl<'a> Projection<'a> {
+    pub(super) fn of(old: &'a SeiNodeStatus, generation: i64, now: Time) -> Self {
+        Self { old, status: old.clone(), generation, now }
+    }
+
+    pub(super) fn into_status(self) -> SeiNodeStatus {
+        self.status
+    }
+
     fn refuse(&mut self, refusal: &Refusal) {
         if self.status.phase.is_none() {
             self.phase(NodePhase::Pending);
@@ -169,7 +178,7 @@ impl Projection<'_> {
         }
     }
 
-    fn stamp(&mut self, stamp: &Stamp) {
+    pub(super) fn stamp(&mut self, stamp: &Stamp) {
         match stamp {
             Stamp::CurrentImage(image) => self.status.current_image = Some(image.clone()),
             Stamp::SidecarReady => self.sidecar(&SidecarHealth::Ready),
@@ -285,7 +294,7 @@ impl Projection<'_> {
         condition.is_some_and(|condition| condition.status == ConditionStatus::True)
     }
 
-    fn plan(&mut self, node: &ValidNode, plan: &TaskPlan) {
+    pub(super) fn plan(&mut self, node: &ValidNode, plan: &TaskPlan) {
         match plan.phase {
             PlanPhase::Active => {}
             PlanPhase::Complete => self.completed(node, plan),
@@ -338,7 +347,7 @@ impl Projection<'_> {
     }
 
     /// Sets a condition; its transition time moves only when its status flips (S12).
-    fn condition(&mut self, kind: &str, status: ConditionStatus, reason: &str, message: &str) {
+    pub(super) fn condition(&mut self, kind: &str, status: ConditionStatus, reason: &str, message: &str) {
         // Whatever it was in between: what counts is what the last stored status said.
         let since = match self.old.condition(kind) {
             Some(old) if old.status == status => old.last_transition_time,
@@ -376,7 +385,7 @@ fn answer(node: &ValidNode, token: &str) -> String {
 }
 
 /// What an init plan applied.
-fn records(node: &ValidNode) -> AppliedRecords {
+pub(super) fn records(node: &ValidNode) -> AppliedRecords {
     AppliedRecords {
         sidecar_image: Some(node.sidecar_image.clone()),
         sidecar_port: Some(node.sidecar_port),

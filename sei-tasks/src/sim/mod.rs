@@ -35,6 +35,7 @@ mod operator;
 mod options;
 mod process;
 mod random;
+mod restore;
 mod sidecar;
 mod state;
 mod store;

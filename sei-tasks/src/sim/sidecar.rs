@@ -172,6 +172,25 @@ pub(super) fn rehydrate(state: &mut State, pod: &str) {
     }
 }
 
+/// A task that a sidecar had been given before the world was restored: done, with its effect on the volume; failed, with
+/// the error; or under way, and then the sidecar goes on with it.
+pub(super) fn restore(
+    state: &mut State,
+    disk: &str,
+    id: &str,
+    kind: &str,
+    params: Value,
+    end: Result<TaskState, String>,
+) {
+    let (row_state, error) = end.map_or_else(|error| (TaskState::Failed, error), |end| (end, String::new()));
+    let row = Row { kind: kind.to_owned(), params, state: row_state, error, run: 1 };
+    if row_state == TaskState::Completed {
+        // Whatever this world lacks for it, the other one had it.
+        let _ = effect(state, disk, &row);
+    }
+    state.sidecars.disks.entry(disk.to_owned()).or_default().rows.insert(id.to_owned(), row);
+}
+
 /// Ends a task: its effect on the volume, its row, and the ready flag. Nothing happens when the process is gone.
 pub(super) fn finish(state: &mut State, pod: &str, process: u64, id: &str, run: u32) {
     let Some((disk_uid, row)) = running_row(state, pod, process, id) else {

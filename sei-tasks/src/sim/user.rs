@@ -252,7 +252,11 @@ impl Sim {
     }
 
     /// Asks the API server for something that it may refuse; the timeline tells when it does.
-    fn ask<T>(&self, what: String, ask: impl FnOnce(&mut State) -> Result<T, ClusterError>) -> Result<T, ClusterError> {
+    pub(super) fn ask<T>(
+        &self,
+        what: String,
+        ask: impl FnOnce(&mut State) -> Result<T, ClusterError>,
+    ) -> Result<T, ClusterError> {
         let refused = format!("{what} was refused");
         self.act(what, |state| {
             ask(state).inspect_err(|error| state.tell(None, What::User { what: format!("{refused}: {error}") }))
@@ -288,7 +292,7 @@ fn rejected(message: String) -> ClusterError {
 }
 
 /// Which object a manifest describes; its namespace is filled in.
-fn identify(manifest: &mut Value) -> Result<ObjectId, ClusterError> {
+pub(super) fn identify(manifest: &mut Value) -> Result<ObjectId, ClusterError> {
     let (version, name) = (text(manifest, "/apiVersion"), text(manifest, "/kind"));
     let kind = Kind::ALL
         .into_iter()

@@ -1,6 +1,7 @@
 //! Secrets that nodes of tests need, as a user provides them.
 
 use rcgen::{CertifiedKey, generate_simple_self_signed};
+use sei_planner::names::NodeKey;
 use serde_json::{Value, json};
 
 /// A passphrase and a file of a keyring, as the API server shows them: no eight bytes of them are anything else.
@@ -78,4 +79,27 @@ pub fn certificate_in(namespace: &str, name: &str, names: &[&str]) -> Value {
         "metadata": {"namespace": namespace, "name": name},
         "data": {"tls.crt": base64(cert.pem()), "tls.key": base64(signing_key.serialize_pem())},
     })
+}
+
+/// Every Secret that a node's spec names, good for all that it is asked for.
+pub fn secrets_of(key: &NodeKey, spec: &Value) -> Vec<Value> {
+    let name = |pointer: &str| spec.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
+    let secret = |name: &str, data: Value| secret_in(&key.namespace, name, data);
+    let mut secrets = Vec::new();
+    let names = [key.service_host(), key.pod_host()];
+    secrets.extend(
+        name("/sidecar/tls/secretName").map(|tls| certificate_in(&key.namespace, &tls, &[&names[0], &names[1]])),
+    );
+    let signing = name("/validator/signingKey/secret/secretName");
+    secrets.extend(signing.map(|name| secret(&name, json!({"priv_validator_key.json": key_file("validator.json")}))));
+    let identity = name("/validator/nodeKey/secret/secretName");
+    secrets.extend(identity.map(|name| secret(&name, json!({"node_key.json": key_file("node.json")}))));
+    if let Some(keyring) = name("/validator/operatorKeyring/secret/secretName") {
+        let entry = name("/validator/operatorKeyring/secret/keyName").unwrap_or_else(|| "node_admin".to_owned());
+        secrets.push(secret(&keyring, json!({format!("{entry}.info"): ENTRY, "ab12.address": ENTRY})));
+        let unlock = "/validator/operatorKeyring/secret/passphraseSecretRef";
+        let (unlock, field) = (name(&format!("{unlock}/secretName")), name(&format!("{unlock}/key")));
+        secrets.push(secret(&unlock.unwrap(), json!({field.unwrap_or_else(|| "passphrase".to_owned()): PASSPHRASE})));
+    }
+    secrets
 }

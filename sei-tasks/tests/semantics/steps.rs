@@ -21,6 +21,8 @@ pub(crate) trait Ground {
         object: &Value,
         force: bool,
     ) -> impl Future<Output = Result<(), ClusterError>>;
+    /// A merge patch of a node's status by the controller before ours, under a name of its own.
+    fn edit_status(&self, id: &ObjectId, patch: &Value) -> impl Future<Output = Result<(), ClusterError>>;
     /// The managers of an object's fields, as `<name>/<operation>`, without those of its status.
     fn managers(&self, id: &ObjectId) -> impl Future<Output = Vec<String>>;
 }
@@ -87,6 +89,8 @@ pub(crate) enum Act {
         patch: Value,
     },
     WriteStatus(Known, Value),
+    /// By the controller before ours.
+    EditStatus(Value),
 }
 
 impl Act {
@@ -99,7 +103,7 @@ impl Act {
             | Self::Edit(kind, _)
             | Self::Delete(kind, _)
             | Self::PatchMetadata { kind, .. } => *kind,
-            Self::WriteStatus(..) => Kind::SeiNode,
+            Self::WriteStatus(..) | Self::EditStatus(_) => Kind::SeiNode,
         }
     }
 }
@@ -200,6 +204,7 @@ async fn perform(ground: &impl Ground, id: &ObjectId, before: Option<&Value>, ac
         Act::PatchMetadata { uid: of, version: at, patch, .. } => {
             cluster.patch_metadata(id, &uid(*of), &version(*at), patch).await?;
         }
+        Act::EditStatus(patch) => ground.edit_status(id, patch).await?,
         Act::WriteStatus(known, status) => {
             let mut node: SeiNode = serde_json::from_value(before.cloned().unwrap_or_default()).expect("a node");
             node.metadata.resource_version = Some(version(*known));

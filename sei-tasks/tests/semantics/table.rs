@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::objects::{applied, by_mesh, claim, created, job, lease, map, new_node, node, semantic, service, set};
 use super::ownership::ownership;
-use super::steps::Act::{Apply, ApplyKnowing, Create, Delete, Edit, PatchMetadata, WriteStatus};
+use super::steps::Act::{Apply, ApplyKnowing, Create, Delete, Edit, EditStatus, PatchMetadata, WriteStatus};
 use super::steps::Expect::{
     Conflict, Exists, Generation, Gone, Has, Lacks, Leaving, Managers, Newer, NotFound, Refused, Same,
 };
@@ -248,6 +248,35 @@ fn statuses() -> Vec<Semantic> {
                 new_node(at),
                 Step(WriteStatus(Known::Live, first), vec![Has("/status/currentImage", json!("sei:v1"))]),
                 Step(WriteStatus(Known::Live, json!({"phase": "Pending"})), vec![Lacks("/status/currentImage")]),
+            ]
+        }),
+        semantic("what another manager wrote into a status goes, too", |at| {
+            let time = "2026-01-01T00:00:00Z";
+            let plan =
+                json!({"id": "a", "phase": "Failed", "tasks": [], "failedPhase": "Failed", "failedTaskIndex": 1});
+            let condition = |kind: &str| json!({"type": kind, "status": "True", "reason": "A", "message": "", "lastTransitionTime": time});
+            let theirs = json!({"status": {
+                "phase": "Running", "currentImage": "sei:v1", "plan": plan, "resolvedPeers": ["a"],
+                "conditions": [condition("SidecarReady"), condition("NodeUpdateInProgress")],
+            }});
+            let ours = json!({
+                "phase": "Running", "plan": {"id": "b", "phase": "Active", "tasks": []},
+                "conditions": [condition("SidecarReady")],
+            });
+            vec![
+                new_node(at),
+                Step(EditStatus(theirs), vec![Has("/status/plan/failedTaskIndex", json!(1))]),
+                Step(
+                    WriteStatus(Known::Live, ours),
+                    vec![
+                        Lacks("/status/currentImage"),
+                        Lacks("/status/resolvedPeers"),
+                        Lacks("/status/plan/failedPhase"),
+                        Lacks("/status/plan/failedTaskIndex"),
+                        Lacks("/status/conditions/1"),
+                        Has("/status/plan/id", json!("b")),
+                    ],
+                ),
             ]
         }),
         semantic("a condition without a reason is refused", |at| {

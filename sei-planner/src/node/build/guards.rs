@@ -23,7 +23,7 @@ pub(super) fn keys(node: &ValidNode) -> Vec<Task> {
 }
 
 /// Takes the consensus key, once everything that the pod reads with it is known to be whole.
-pub(super) fn claim_key(node: &ValidNode) -> Option<Task> {
+pub(in crate::node) fn claim_key(node: &ValidNode) -> Option<Task> {
     let secret_name = node.signing_key.clone()?;
     Some(Task::ClaimSigningKey(SecretRef { secret_name, namespace: node.key.namespace.clone() }))
 }

@@ -49,6 +49,11 @@ fn discover_peers(node: &ValidNode, request: &PlanRequest<'_>) -> Option<Task> {
     (!node.peers.is_empty()).then(|| Task::DiscoverPeers(sources()))
 }
 
+/// Whether bringing this node up configures state sync on its volume.
+pub(in crate::node) fn syncs_state(node: &ValidNode) -> bool {
+    state_sync(&node.source).is_some()
+}
+
 fn state_sync(source: &InitSource) -> Option<ConfigureStateSync> {
     let settings = |use_local_snapshot, sync: &SyncSettings| ConfigureStateSync {
         use_local_snapshot,

@@ -1,6 +1,7 @@
 //! Scheduler and kubelet in one: takes a pod from its volumes to running containers and, when it is deleted, to its
 //! end. All pods share one machine, so an image is pulled once. What runs inside the sidecar lives in `sidecar.rs`.
 
+mod restore;
 mod status;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,6 +18,7 @@ use crate::sim::trace::{Fact, SeidStart, What};
 use crate::sim::{consensus_keys, invariants, sidecar};
 use crate::world::{Kind, ObjectId};
 
+pub(in crate::sim) use self::restore::restore;
 use self::status::status_of;
 use super::{mounts, volumes};
 
@@ -98,6 +100,18 @@ enum ContainerState {
 }
 
 impl PodRun {
+    fn new(id: &ObjectId, pod: &Value) -> Self {
+        Self {
+            id: id.clone(),
+            node: node_label(pod).unwrap_or_else(|| node_name(&id.name)).to_owned(),
+            process: None,
+            disk: None,
+            seid: false,
+            scheduling: false,
+            containers: BTreeMap::new(),
+        }
+    }
+
     fn runs(&self, container: &str) -> bool {
         let found = self.containers.get(container);
         found.is_some_and(|c| matches!(c.state, ContainerState::Running(_)))
@@ -147,18 +161,10 @@ pub(in crate::sim) fn notice(state: &mut State, change: &Change) {
 
 fn notice_pod(state: &mut State, change: &Change) {
     match (&change.before, &change.after) {
+        (None, Some(pod)) if state.kubelet.pods.contains_key(text(pod, "/metadata/uid")) => {}
         (None, Some(pod)) => {
             let uid = text(pod, "/metadata/uid").to_owned();
-            let run = PodRun {
-                id: change.id.clone(),
-                node: node_label(pod).unwrap_or_else(|| node_name(&change.id.name)).to_owned(),
-                process: None,
-                disk: None,
-                seid: false,
-                scheduling: false,
-                containers: BTreeMap::new(),
-            };
-            state.kubelet.pods.insert(uid.clone(), run);
+            state.kubelet.pods.insert(uid.clone(), PodRun::new(&change.id, pod));
             invariants::pod_made(state, &change.id, pod);
             tell(state, &change.id, "created");
             try_schedule(state, &uid);

@@ -86,8 +86,20 @@ fn revision_of(id: &ObjectId, set: &Value) -> String {
     if number(set, "/status/observedGeneration") == number(set, "/metadata/generation") {
         return text(set, "/status/updateRevision").to_owned();
     }
+    revision_of_template(id, set)
+}
+
+fn revision_of_template(id: &ObjectId, set: &Value) -> String {
     let template = set.pointer("/spec/template").unwrap_or(&Value::Null);
     format!("{}-{:010x}", id.name, hash(json::canonical(template).as_bytes()))
+}
+
+/// The name that another cluster gave the template of a recorded set, and the one it has here. A set whose controller had
+/// not seen its template yet named none.
+pub(in crate::sim) fn renamed(id: &ObjectId, set: &Value) -> Option<(String, String)> {
+    let seen = number(set, "/status/observedGeneration") == number(set, "/metadata/generation");
+    let there = text(set, "/status/updateRevision");
+    (seen && !there.is_empty()).then(|| (there.to_owned(), revision_of_template(id, set)))
 }
 
 /// FNV-1a, cut to 40 bits.

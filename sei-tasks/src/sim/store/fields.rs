@@ -32,6 +32,16 @@ impl Fields {
         Self::under(object, At::ROOT).without_server_fields()
     }
 
+    /// The set that `managedFields` spells; the inverse of [`Fields::to_fields_v1`].
+    pub(super) fn from_fields_v1(spelled: &Value) -> Self {
+        let members = spelled.as_object().into_iter().flatten();
+        let inner: BTreeMap<String, Self> = members
+            .filter(|(step, _)| *step != ".")
+            .map(|(step, of)| (step.clone(), Self::from_fields_v1(of)))
+            .collect();
+        Self { itself: inner.is_empty() || spelled.get(".").is_some(), inner }
+    }
+
     fn under(value: &Value, at: At<'_>) -> Self {
         let members = members(value, at).filter(|members| !members.is_empty());
         let Some(members) = members else {

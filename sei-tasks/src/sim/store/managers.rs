@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
+use crate::sim::json::text;
 use crate::world::ClusterError;
 
 use super::fields::{Difference, Fields, merge, prune};
@@ -38,6 +39,20 @@ pub enum Force {
 pub(super) struct Managers(BTreeMap<(String, Operation), Fields>);
 
 impl Managers {
+    /// The managers that an object's `metadata.managedFields` names; nobody owns fields of status here.
+    pub(super) fn of_managed_fields(entries: &[Value]) -> Self {
+        let mut managers = Self::default();
+        for entry in entries.iter().filter(|entry| entry.get("subresource").is_none()) {
+            let operation = match text(entry, "/operation") {
+                "Apply" => Operation::Apply,
+                _ => Operation::Update,
+            };
+            let fields = entry.get("fieldsV1").map(Fields::from_fields_v1).unwrap_or_default();
+            managers.0.entry((text(entry, "/manager").to_owned(), operation)).or_default().add(&fields);
+        }
+        managers
+    }
+
     /// What an apply makes of an object: the object, and who owns what of it.
     pub(super) fn apply(
         &self,

@@ -165,6 +165,26 @@ impl Store {
         Ok(Created::New(self.commit(id, made, Arc::new(managers)).as_ref().clone()))
     }
 
+    /// Puts a recorded object back as it stood: with its uid and generation, the owners of its fields and its status.
+    pub(super) fn restore(&mut self, id: &ObjectId, recorded: &Value, ids: &mut Ids) -> Result<(), ClusterError> {
+        check_identity(id, recorded)?;
+        if self.objects.contains_key(id) {
+            return Err(ClusterError::Conflict(format!("{} is there already", show(id))));
+        }
+        let managers = Managers::of_managed_fields(list(recorded, "/metadata/managedFields"));
+        let mut object = recorded.clone();
+        json::remove(&mut object, &["metadata", "managedFields"]);
+        let mut object = admitted(id, None, object)?;
+        if let Some(status) = recorded.get("status").filter(|_| id.kind == Kind::SeiNode) {
+            object = seinodes::with_status(id, &object, status.clone())?;
+        }
+        if text(&object, "/metadata/uid").is_empty() {
+            json::set(&mut object, &["metadata", "uid"], json!(ids.uid()));
+        }
+        self.commit(id, object, Arc::new(managers));
+        Ok(())
+    }
+
     /// A forced server-side apply by the operator.
     pub(super) fn apply(&mut self, id: &ObjectId, object: &Value, ids: &mut Ids) -> Result<Value, ClusterError> {
         self.apply_as(FIELD_MANAGER, id, object, Force::Yes, ids)
