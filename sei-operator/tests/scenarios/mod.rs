@@ -9,6 +9,7 @@ mod deletion;
 mod fidelity;
 mod harness;
 mod image_update;
+mod import;
 mod issuer;
 mod keys;
 mod leader;
@@ -43,6 +44,7 @@ pub(crate) fn all() -> Vec<Trial> {
         Trial::new("certificate_is_asked_of_an_issuer", issuer::asked),
         Trial::new("founder_of_a_chain_comes_up", modes::founder),
         Trial::new("replayer_comes_up_through_a_bootstrap_job", modes::replayer),
+        Trial::new("imported_volume_is_waited_for_and_left_behind", import::comes_up),
         Trial::new("sidecar_restart_is_marked_ready_again", bring_up::sidecar_restart),
         Trial::new("failing_and_slow_sidecar_tasks_end_in_running", bring_up::failing_tasks),
         Trial::new("operator_killed_in_every_sidecar_task_of_init", bring_up::operator_killed_during_init),
