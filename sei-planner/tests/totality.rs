@@ -345,7 +345,8 @@ fn is_sound(plan: &TaskPlan) {
 fn something_to_do(node: &SeiNode, seen: &Observed) -> bool {
     let status = node.status.clone().unwrap_or_default();
     let running = status.phase() == NodePhase::Running;
-    let image = status.current_image.as_deref() != Some(node.spec.image.as_str());
+    let of_pod = seen.pod.as_ref().map(|pod| &pod.seid_image).filter(|image| !image.is_empty());
+    let image = status.current_image.as_ref().or(of_pod).is_some_and(|runs| *runs != node.spec.image);
     let tls = node.spec.sidecar.as_ref().is_some_and(|sidecar| sidecar.tls.is_some());
     let gone = [seen.statefulset, seen.service].into_iter().any(Presence::is_lost)
         || (tls && seen.proxy_config.is_lost())
