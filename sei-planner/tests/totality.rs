@@ -19,8 +19,8 @@ use proptest::test_runner::TestRunner;
 use sei_planner::api::{NodePhase, PlanPhase, SeiNode, SeiNodeStatus, TaskPlan, TaskStatus, Time};
 use sei_planner::inspect::TlsVerdict;
 use sei_planner::node::{
-    Decision, NodePlan, Observed, PlanOutcome, PodFacts, Presence, Ran, SidecarHealth, Stamp, TaskProbe, decide, draft,
-    plan_node, project_status, validate,
+    Decision, NodePlan, Observed, PlanOutcome, PodFacts, Presence, Ran, SidecarHealth, Stamp, TaskProbe, adopt, decide,
+    draft, plan_node, project_status, validate,
 };
 use sei_planner::platform::Platform;
 use sei_planner::step::{Failure, Outcome, Step, Waiting, settle, step};
@@ -361,8 +361,16 @@ fn asks_an_issuer(node: &SeiNode) -> bool {
     tls.is_some_and(|tls| tls.issuer_name.is_some())
 }
 
+/// The node once its records are seeded, if it comes from the controller before us.
+fn taken_over(node: &SeiNode, seen: &Observed) -> SeiNode {
+    let status = node.status.clone().unwrap_or_default();
+    let adopted = validate(node, platform()).ok().and_then(|valid| adopt(&valid, &status, seen.pod.as_ref(), now()));
+    SeiNode { status: adopted.or(node.status.clone()), ..node.clone() }
+}
+
 /// Without a plan under way, a plan is made exactly when something is to be done (and nothing stands in its way).
 fn plans_iff_there_is_something_to_do(node: &SeiNode, seen: &Observed, told: &NodePlan) {
+    let node = &taken_over(node, seen);
     let free = node
         .status
         .as_ref()
