@@ -64,6 +64,7 @@ pub(crate) fn layer<T: Sync>(name: &str, cases: &[T], work: impl Fn(&T) -> Tally
         began.elapsed().as_secs_f64(),
         took.as_secs_f64()
     );
+    assert!(runs > 0, "{name}: nothing ran");
     let firsts: Vec<&str> = failures.iter().filter_map(|failure| failure.lines().next()).collect();
     let shown: Vec<&str> = failures.iter().take(FAILURES_SHOWN).map(String::as_str).collect();
     assert!(failures.is_empty(), "{}\n{}", firsts.join("\n"), shown.join("\n"));
