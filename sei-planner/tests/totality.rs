@@ -400,7 +400,10 @@ fn something_to_do(node: &SeiNode, seen: &Observed) -> bool {
         || (tls && seen.proxy_config.is_lost())
         || (asks_an_issuer(node) && seen.certificate.is_lost());
     let keyed = node.spec.validator.as_ref().is_some_and(|validator| validator.signing_key.is_some());
-    let unclaimed = keyed && status.signing_key_leases.is_empty();
+    let key =
+        |node: &SeiNode| Some(node.spec.validator.as_ref()?.signing_key.as_ref()?.secret.as_ref()?.secret_name.clone());
+    let mounted = status.observed_mode.is_none() || key(node) == status.signing_key_mounted_secret;
+    let unclaimed = keyed && mounted && status.signing_key_leases.is_empty();
     let differs = image || status.applied.as_ref().is_some_and(|applied| unlike_its_records(node, applied));
     let unlike = differs || status.observed_mode.as_deref().is_some_and(|mode| unlike_its_pod(node, &status, mode));
     let asked = annotation(node, "sei.io/refresh").is_some_and(|token| status.refreshed.as_deref() != Some(token));

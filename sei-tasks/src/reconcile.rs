@@ -69,7 +69,16 @@ async fn follow<C: Cluster, S: Sidecar, K: Clock>(
     let ran = Ran::Decided { node: valid, decision: &decision, plan: progress.plan.as_ref(), stamps: &progress.stamps };
     let next = project_status(&old, &ran, &seen, valid.generation, world.clock.now());
     write_and_announce(world, node, &old, &next).await?;
-    Ok(look_again(world, valid, &decision, &next, progress.look_at))
+    let look_at =
+        if ended_without_a_look_at_the_gate(&old, &next) { Some(world.clock.now()) } else { progress.look_at };
+    Ok(look_again(world, valid, &decision, &next, look_at))
+}
+
+/// Whether a plan came to its end now and its last task did not open the gate: the sidecar may have restarted under it.
+fn ended_without_a_look_at_the_gate(old: &SeiNodeStatus, next: &SeiNodeStatus) -> bool {
+    let was_active = old.plan.as_ref().is_some_and(|plan| plan.phase == PlanPhase::Active);
+    let over = next.plan.as_ref().filter(|plan| was_active && plan.phase == PlanPhase::Complete);
+    over.is_some_and(|plan| plan.tasks.last().is_some_and(|task| task.kind != "mark-ready"))
 }
 
 /// The status with what the controller before us left out, which is stored before anything else happens.

@@ -78,7 +78,8 @@ impl PlanKind {
         }
     }
 
-    fn drift(&self) -> Vec<DriftKind> {
+    /// What the plan stores of the differences that it is for.
+    pub(super) fn drift(&self) -> Vec<DriftKind> {
         match self {
             Self::Update(update) => update.drift.clone(),
             Self::Repair(missing) => missing.clone(),

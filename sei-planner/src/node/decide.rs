@@ -222,7 +222,7 @@ fn decide_failed(node: &ValidNode, status: &SeiNodeStatus, plan: &TaskPlan, seen
     }
     if status.phase() == NodePhase::Running {
         let waited_for_the_tip = plan.failed_task_detail.as_ref().is_some_and(|failed| failed.kind == AWAIT_CAUGHT_UP);
-        if plan.kind_name() != PlanKindName::Update || (waited_for_the_tip && seen.sidecar == SidecarHealth::NotReady) {
+        if plan.kind_name() != PlanKindName::Update || waited_for_the_tip {
             return decide_free(node, status, seen);
         }
         // The failed update may have applied its template: the next plan compares the pod with it again, whatever else is
@@ -244,8 +244,10 @@ fn decide_free(node: &ValidNode, status: &SeiNodeStatus, seen: &Observed) -> Dec
     let missing = missing(node, seen);
     let missing = if unclaimed(node, status) { [missing, vec![DriftKind::SigningKeyClaim]].concat() } else { missing };
     let (update, why) = update(node, status, seen, None);
-    let gate_first = update.drift.contains(&DriftKind::SigningKey) && seen.sidecar == SidecarHealth::NotReady;
-    if !update.drift.is_empty() && !gate_first {
+    // Whether a node has caught up only its running seid can tell.
+    let stands_still = seen.sidecar == SidecarHealth::NotReady || seen.statefulset.is_lost();
+    let too_early = update.drift.contains(&DriftKind::SigningKey) && stands_still;
+    if !update.drift.is_empty() && !too_early {
         return Decision::Start(PlanKind::Update(update), why);
     }
     if !missing.is_empty() {
@@ -357,7 +359,8 @@ fn missing(node: &ValidNode, seen: &Observed) -> Vec<DriftKind> {
 
 /// A node that runs with a consensus key and was taken over from an operator that kept no record of it.
 fn unclaimed(node: &ValidNode, status: &SeiNodeStatus) -> bool {
-    node.signing_key.is_some() && status.signing_key_leases.is_empty()
+    let mounted = status.observed_mode.is_none() || node.signing_key == status.signing_key_mounted_secret;
+    node.signing_key.is_some() && mounted && status.signing_key_leases.is_empty()
 }
 
 /// A lost claim is never made anew in silence: somebody may still have the disk.

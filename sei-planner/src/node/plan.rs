@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::adopt::adopt;
-use super::build::{PlanKind, PlanRequest, build};
+use super::build::{PlanRequest, build};
 use super::decide::{Decision, Wait, decide, open_writes};
 use super::fixed::unfollowable;
 use super::observed::{Observed, TaskProbe};
@@ -92,12 +92,7 @@ pub fn draft(
     };
     let failed = status.plan.as_ref().filter(|plan| plan.phase == PlanPhase::Failed);
     let same_spec = failed.filter(|plan| plan.target_generation == Some(node.generation));
-    let node = match kind {
-        PlanKind::Update(update) => node.with_keys_of(&update.drift, status),
-        PlanKind::Init(_) | PlanKind::Bootstrap(_) | PlanKind::Genesis(_) | PlanKind::MarkReady | PlanKind::Repair(_) => {
-            Cow::Borrowed(node)
-        }
-    };
+    let node = if kind.ground().is_some() { Cow::Borrowed(node) } else { node.with_keys_of(&kind.drift(), status) };
     Some(build(
         &node,
         &PlanRequest {

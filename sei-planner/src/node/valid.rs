@@ -85,7 +85,8 @@ impl ValidNode {
     #[must_use]
     pub fn with_keys_of(&self, drift: &[DriftKind], status: &SeiNodeStatus) -> Cow<'_, Self> {
         let recorded = status.observed_mode.is_some() && status.phase() == NodePhase::Running;
-        if !recorded || drift.contains(&DriftKind::SigningKey) || self.signing_key == status.signing_key_mounted_secret {
+        if !recorded || drift.contains(&DriftKind::SigningKey) || self.signing_key == status.signing_key_mounted_secret
+        {
             return Cow::Borrowed(self);
         }
         let (signing_key, node_key) = (&status.signing_key_mounted_secret, &status.node_key_mounted_secret);

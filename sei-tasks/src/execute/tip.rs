@@ -26,7 +26,9 @@ pub(super) async fn await_caught_up<C: Cluster, S: Sidecar, K: Clock>(
     at: At<'_>,
     key: &SecretRef,
 ) -> Result<Outcome, ClusterError> {
-    if is_past(world, node, &key.secret_name).await? {
+    let id = ObjectId::new(Kind::StatefulSet, &node.key.namespace, &node.key.name);
+    let Some(set) = world.cluster.read(&id).await? else { return Ok(lost_ground("the StatefulSet is gone")) };
+    if makes_pods_with(&set, &key.secret_name) {
         return Ok(Outcome::Done(Vec::new()));
     }
     let token = token(node, at.plan.target_generation, &key.secret_name);
@@ -41,6 +43,7 @@ pub(super) async fn await_caught_up<C: Cluster, S: Sidecar, K: Clock>(
         }
         Ok(_) => "its height was not seen to move yet",
         Err(_) if gate_is_closed(world, node).await => {
+            world.memory.forget_health(&node.key);
             return Ok(lost_ground("seid waits at its gate, so the node cannot catch up"));
         }
         Err(_) => "its RPC does not answer",
@@ -66,19 +69,8 @@ async fn gate_is_closed<C: Cluster, S: Sidecar, K: Clock>(world: &World<C, S, K>
 }
 
 /// Whether a plan before this one let the key go to the pod: then seid may stand still because of it.
-async fn is_past<C: Cluster, S: Sidecar, K: Clock>(
-    world: &World<C, S, K>,
-    node: &ValidNode,
-    secret: &str,
-) -> Result<bool, ClusterError> {
-    let id = ObjectId::new(Kind::StatefulSet, &node.key.namespace, &node.key.name);
-    let template = world.cluster.read(&id).await?.map(|set| pod_of(&set));
-    Ok(template.is_some_and(|pod| pod.signing_key_secret.as_deref() == Some(secret)))
-}
-
-/// The pod that a StatefulSet makes.
-fn pod_of(set: &Value) -> PodFacts {
-    PodFacts::of(&set["spec"]["template"])
+fn makes_pods_with(set: &Value, secret: &str) -> bool {
+    PodFacts::of(&set["spec"]["template"]).signing_key_secret.as_deref() == Some(secret)
 }
 
 /// Fits this key, this node and this edit.

@@ -103,6 +103,10 @@ fn pod(state: &State, id: &ObjectId, object: &Value) -> Value {
 fn normalise(mut object: Value) -> Value {
     json::drop_members(&mut object, &VOLATILE);
     blank_texts(&mut object);
+    // A list that is a map: which condition came first says nothing.
+    if let Some(conditions) = object.pointer_mut("/status/conditions").and_then(Value::as_array_mut) {
+        conditions.sort_by(|one, other| text(one, "/type").cmp(text(other, "/type")));
+    }
     object
 }
 

@@ -46,6 +46,8 @@ struct Life {
     driver: Driver<SeiOperator>,
     chapter: Chapter,
     name: String,
+    edit: fn(&mut Value),
+    only_edited: bool,
 }
 
 impl Life {
@@ -59,11 +61,21 @@ impl Life {
         let (version, kind_name) = ("sei.io/v1alpha1", "SeiNode");
         sim.user_apply(json!({"apiVersion": version, "kind": kind_name, "metadata": metadata, "spec": kind.spec}))
             .unwrap();
-        Self { driver, chapter: Chapter::ComeUp, name: kind.name.to_owned() }
+        let (name, edit, only_edited) = (kind.name.to_owned(), kind.edit, kind.only_edited);
+        Self { driver, chapter: Chapter::ComeUp, name, edit, only_edited }
+    }
+
+    /// Where faults begin: a kind that is only edited has come up without one.
+    fn where_faults_begin(kind: &Kind) -> Result<Self, String> {
+        let mut life = Self::begins(kind);
+        while kind.only_edited && life.chapter == Chapter::ComeUp {
+            life.goes_on()?;
+        }
+        Ok(life)
     }
 
     fn fork(&self) -> Self {
-        Self { driver: self.driver.fork(), chapter: self.chapter, name: self.name.clone() }
+        Self { driver: self.driver.fork(), name: self.name.clone(), ..*self }
     }
 
     /// A copy that meets a fault.
@@ -112,9 +124,12 @@ impl Life {
         let (sim, key) = (self.driver.sim(), key());
         self.chapter = match self.chapter {
             Chapter::ComeUp => {
-                sim.user_edit(&key, |spec| spec["image"] = json!("registry.example/seid:v2"));
+                let refused = sim.user_edit(&key, self.edit);
+                assert_eq!(refused, None, "{}", self.name);
                 Chapter::Update
             }
+            // Whatever went wrong last is over when the node has come to rest once more.
+            Chapter::Update if self.only_edited => Chapter::LoseChildren,
             Chapter::Update => {
                 sim.restart_sidecar(&key);
                 Chapter::LoseReadyFlag
@@ -137,6 +152,10 @@ impl Life {
 
     /// Where it ends, once everything is silent.
     fn rests(mut self) -> Result<Value, String> {
+        if self.only_edited {
+            // Long enough for the next look at its sidecar.
+            self.driver.run_for(900).map_err(|stopped| self.report(&stopped.to_string()))?;
+        }
         self.driver.assert_silent(3).map_err(|stopped| self.report(&stopped.to_string()))?;
         Ok(self.driver.sim().fingerprint())
     }
@@ -308,11 +327,17 @@ fn essence(ended: &Value) -> Value {
     for object in ended.as_array_mut().into_iter().flatten() {
         for path in ["/status", "/disk", "/metadata/labels"] {
             if let Some(part) = object.pointer_mut(path).and_then(Value::as_object_mut) {
-                part.retain(|name, _| !["plan", "tasks", "gitops.example/instance"].contains(&name.as_str()));
+                let aside = ["plan", "tasks", "gitops.example/instance", "statefulSetGeneration"];
+                part.retain(|name, _| !aside.contains(&name.as_str()));
             }
         }
         for condition in object.pointer_mut("/status/conditions").and_then(Value::as_array_mut).into_iter().flatten() {
             *condition = json!([condition["type"], condition["status"]]);
+        }
+        // A question that was asked on the way, and is settled.
+        let settled = json!(["AwaitingAcknowledgement", "False"]);
+        if let Some(conditions) = object.pointer_mut("/status/conditions").and_then(Value::as_array_mut) {
+            conditions.retain(|condition| *condition != settled);
         }
         let unlabelled = object.pointer("/metadata/labels") == Some(&json!({}));
         if let Some(metadata) = object.pointer_mut("/metadata").and_then(Value::as_object_mut).filter(|_| unlabelled) {
@@ -333,7 +358,7 @@ fn explore(kind: &Kind, choice: Choice<'_>) -> Tally {
         trunks: HashMap::new(),
         passed: HashSet::new(),
     };
-    if let Err(why) = explorer.singles(Life::begins(kind)) {
+    if let Err(why) = Life::where_faults_begin(kind).and_then(|trunk| explorer.singles(trunk)) {
         explorer.tally.failures.push(why);
     }
     explorer.tally

@@ -13,6 +13,10 @@ pub(crate) struct Kind {
     pub(crate) spec: Value,
     pub(crate) secrets: Vec<Value>,
     pub(crate) options: Options,
+    /// What is edited once it runs: its image, and for some kinds more.
+    pub(crate) edit: fn(&mut Value),
+    /// Whether only the edit is broken: it comes up like another kind.
+    pub(crate) only_edited: bool,
 }
 
 impl Kind {
@@ -21,7 +25,12 @@ impl Kind {
             "chainId": "pacific-1", "image": "registry.example/seid:v1", mode: member,
             "peers": [{"static": {"addresses": ["aa@peer.example:26656"]}}],
         });
-        Self { name, spec, secrets: Vec::new(), options: Options::default() }
+        let edit = |spec: &mut Value| spec["image"] = json!("registry.example/seid:v2");
+        Self { name, spec, secrets: Vec::new(), options: Options::default(), edit, only_edited: false }
+    }
+
+    fn edited(self, name: &'static str, edit: fn(&mut Value)) -> Self {
+        Self { name, edit, only_edited: true, ..self }
     }
 
     fn with(mut self, secrets: Vec<Value>) -> Self {
@@ -64,6 +73,50 @@ fn bootstrap() -> Kind {
     Kind::new("bootstrap behind TLS", "replayer", json!({"snapshot": snapshot})).behind_tls()
 }
 
+/// A full node with settings of every sort.
+fn with_settings() -> Kind {
+    let mut kind = genesis();
+    kind.spec["overrides"] = json!({"evm.http_port": "8545", "evm.ws_port": "8546"});
+    kind.spec["podLabels"] = json!({"team": "sei"});
+    kind.spec["sidecar"] = json!({"image": "registry.example/sidecar:v1"});
+    kind
+}
+
+/// An image and whatever else in one edit.
+fn image_and(spec: &mut Value, pointer: &str, value: Value) {
+    spec["image"] = json!("registry.example/seid:v2");
+    let (parent, name) = pointer.rsplit_once('/').unwrap();
+    spec.pointer_mut(parent).unwrap()[name] = value;
+}
+
+/// Edits of every sort of node that runs.
+fn edits() -> [Kind; 6] {
+    let keys = || with_settings().with(consensus_keys("a").into());
+    let without_keys = Kind::new("", "validator", json!({})).with(consensus_keys("a").into());
+    [
+        with_settings().edited("settings edited", |spec| {
+            spec["overrides"] = json!({"evm.http_port": "9545"});
+            spec["peers"] = json!([{"static": {"addresses": ["bb@peer.example:26656"]}}]);
+            spec["podLabels"] = json!({"team": "core"});
+            spec["sidecar"]["port"] = json!(7800);
+            image_and(spec, "/fullNode/snapshotGeneration", json!({"tendermint": {"keepRecent": 5, "publish": {}}}));
+        }),
+        with_settings().edited("TLS switched on", |spec| image_and(spec, "/sidecar/tls", json!({"issuerName": "ca"}))),
+        genesis().with_a_certificate_of_an_issuer().edited("TLS switched off", |spec| {
+            image_and(spec, "/overrides", json!({"evm.http_port": "9545"}));
+            spec["sidecar"].as_object_mut().unwrap().remove("tls");
+        }),
+        genesis().with_a_certificate_of_an_issuer().edited("issuer swapped", |spec| {
+            image_and(spec, "/sidecar/tls", json!({"issuerName": "other"}));
+        }),
+        without_keys.edited("keys mounted", |spec| image_and(spec, "/validator", validator_with_keys("a"))),
+        keys().edited("full node to validator", |spec| {
+            spec.as_object_mut().unwrap().remove("fullNode");
+            image_and(spec, "/validator", validator_with_keys("a"));
+        }),
+    ]
+}
+
 /// Every kind, or those that `CAMPAIGN_KIND` is part of the name of; the first two show the most for their time.
 pub(crate) fn kinds() -> Vec<Kind> {
     let asked = std::env::var("CAMPAIGN_KIND").unwrap_or_default();
@@ -81,5 +134,5 @@ pub(crate) fn kinds() -> Vec<Kind> {
         Kind::new("archive", "archive", json!({})),
         Kind::new("issuer", "fullNode", json!({})).with_a_certificate_of_an_issuer(),
     ];
-    every.into_iter().filter(|kind| kind.name.contains(&asked)).collect()
+    every.into_iter().chain(edits()).filter(|kind| kind.name.contains(&asked)).collect()
 }

@@ -4,7 +4,7 @@ use crate::node::valid::ValidNode;
 use crate::task::{KeyringRef, SecretRef, SidecarCert, Task};
 
 /// Checks of the Secrets with keys. A node that runs without a consensus key gets one only once it has caught up with its
-/// chain: behind it, it would sign what others signed long ago.
+/// chain: behind it, it would sign what others signed long ago. It is asked by its name, which the Service gives it.
 pub(super) fn keys(node: &ValidNode, begins_to_sign: bool) -> Vec<Task> {
     let namespace = &node.key.namespace;
     let secret = |name: &String| SecretRef { secret_name: name.clone(), namespace: namespace.clone() };
@@ -19,9 +19,10 @@ pub(super) fn keys(node: &ValidNode, begins_to_sign: bool) -> Vec<Task> {
             namespace: namespace.clone(),
         })
     });
-    let caught_up = signing_key_ref(node).filter(|_| begins_to_sign).map(Task::AwaitCaughtUp);
+    let caught_up = signing_key_ref(node).filter(|_| begins_to_sign);
+    let caught_up = caught_up.map(|key| [Task::ApplyService(node.key.clone()), Task::AwaitCaughtUp(key)]);
     let claim = claim_key(node);
-    signing_key.into_iter().chain(node_key).chain(keyring).chain(caught_up).chain(claim).collect()
+    signing_key.into_iter().chain(node_key).chain(keyring).chain(caught_up.into_iter().flatten()).chain(claim).collect()
 }
 
 /// Takes the consensus key, once everything that the pod reads with it is known to be whole.

@@ -42,19 +42,21 @@ pub(super) fn update(node: &ValidNode, request: &PlanRequest<'_>, update: &Updat
     let mut tasks = guards::keys(node, update.has(DriftKind::SigningKey));
     tasks.extend(guards::tls(node));
     if update.cycles_the_pod() {
-        tasks.extend(cycle(node, request, update.restarts_seid()));
+        let is_named = update.has(DriftKind::SigningKey);
+        let cycle = cycle(node, request, update.restarts_seid()).into_iter();
+        tasks.extend(cycle.filter(|task| !(is_named && matches!(task, Task::ApplyService(_)))));
         tasks.extend(configuration(node, request, update));
     }
     tasks.extend(observers(node, update));
+    if node.tls.is_none() && update.has(DriftKind::SidecarTls) {
+        tasks.extend(without_proxy(node));
+    }
     if update.cycles_the_pod() {
         tasks.extend(update.starts_upload.then_some(Task::SnapshotUpload));
         tasks.push(Task::MarkReady);
     }
     // A mode that was noted cannot be taken back, so it is noted when nothing is left to do.
     tasks.extend(update.has(DriftKind::Mode).then(|| observe(node, DriftKind::Mode)));
-    if node.tls.is_none() && update.has(DriftKind::SidecarTls) {
-        tasks.extend(without_proxy(node));
-    }
     tasks
 }
 
