@@ -26,7 +26,8 @@ pub(super) fn required(file: Option<&Path>) -> Option<Platform> {
     }
 }
 
-fn environment() -> BTreeMap<String, String> {
+/// The settings of the environment, by name.
+pub(super) fn environment() -> BTreeMap<String, String> {
     let value = |name: &str| std::env::var(name).ok();
     Platform::VARIABLES.iter().filter_map(|v| Some((v.name.to_owned(), value(v.name)?))).collect()
 }

@@ -6,8 +6,8 @@ use sei_planner::api::{NodePhase, PlanPhase, SeiNodeStatus, TaskPlan};
 use sei_tasks::sim::{Moment, Sim, What};
 
 use super::course::Audience;
-use super::standing::current;
 use super::trace::{Choices, End, NodeEnd, Reason};
+use crate::cli::standing::current;
 use crate::output::{self, Paint};
 
 /// Goes back to the start of the line and clears it.

@@ -11,7 +11,7 @@ use sei_tasks::sim::{Counters, Moment, Sim, What};
 use serde::Serialize;
 
 use super::course::Audience;
-use super::standing::Hindrance;
+use crate::cli::standing::Hindrance;
 use crate::input::diagnostics::Diagnostic;
 use crate::output::{self, FORMAT_VERSION};
 
