@@ -3,7 +3,6 @@
 use std::io;
 
 use sei_planner::api::crd;
-use serde_json::json;
 
 use super::{Exit, Structured};
 use crate::output;
@@ -41,9 +40,6 @@ pub(super) fn run(args: &Args) -> io::Result<Exit> {
         output::data(&output::json(&schema)?)?;
         return Ok(Exit::Done);
     }
-    output::data(&match args.output {
-        Structured::Yaml => output::yaml(&definitions)?,
-        Structured::Json => output::json(&json!({ "apiVersion": "v1", "kind": "List", "items": definitions }))?,
-    })?;
+    output::data(&args.output.objects(&definitions)?)?;
     Ok(Exit::Done)
 }

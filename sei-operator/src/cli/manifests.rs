@@ -3,8 +3,6 @@
 use std::io;
 use std::path::PathBuf;
 
-use serde_json::json;
-
 use super::{Exit, Structured, platform};
 use crate::install::{Installation, Scope};
 use crate::output;
@@ -59,9 +57,6 @@ pub(super) fn run(args: Args) -> io::Result<Exit> {
     let Args { image, namespace, watch_namespace, replicas, .. } = args;
     let scope = watch_namespace.map_or(Scope::Cluster, Scope::Namespace);
     let manifests = Installation { namespace, image, replicas, scope, settings }.manifests()?;
-    output::data(&match args.output {
-        Structured::Yaml => output::yaml(&manifests)?,
-        Structured::Json => output::json(&json!({ "apiVersion": "v1", "kind": "List", "items": manifests }))?,
-    })?;
+    output::data(&args.output.objects(&manifests)?)?;
     Ok(Exit::Done)
 }

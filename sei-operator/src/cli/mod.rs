@@ -32,6 +32,7 @@ use std::process::ExitCode;
 
 use clap::builder::StyledStr;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
+use serde_json::{Value, json};
 
 use crate::input::Input;
 use crate::input::diagnostics::{Diagnostic, Severity};
@@ -204,6 +205,19 @@ enum Structured {
     Yaml,
     /// One JSON document
     Json,
+}
+
+impl Structured {
+    /// Objects for `kubectl apply`: YAML documents, or the items of one List.
+    ///
+    /// # Errors
+    /// None for JSON values; the signature is that of the serializers.
+    fn objects(self, objects: &[Value]) -> io::Result<String> {
+        match self {
+            Self::Yaml => output::yaml(objects),
+            Self::Json => Ok(output::json(&json!({ "apiVersion": "v1", "kind": "List", "items": objects }))?),
+        }
+    }
 }
 
 /// Says everything there is to say about an input on stderr: warnings and notes, then problems, then where to read on.

@@ -82,37 +82,36 @@ impl Installation {
     }
 
     fn roles(&self) -> Vec<Value> {
-        let mut all = self.cluster_role(&rules(cluster_wide(&self.scope)));
+        let mut all = self.role(None, &rules(cluster_wide(&self.scope))).to_vec();
         match &self.scope {
-            Scope::Cluster => all.extend(self.role(&self.namespace, &rules(&[Place::Own]))),
+            Scope::Cluster => all.extend(self.role(Some(&self.namespace), &rules(&[Place::Own]))),
             Scope::Namespace(watched) if *watched == self.namespace => {
-                all.extend(self.role(watched, &rules(&[Place::Nodes, Place::Own])));
+                all.extend(self.role(Some(watched), &rules(&[Place::Nodes, Place::Own])));
             }
             Scope::Namespace(watched) => {
-                all.extend(self.role(watched, &rules(&[Place::Nodes])));
-                all.extend(self.role(&self.namespace, &rules(&[Place::Own])));
+                all.extend(self.role(Some(watched), &rules(&[Place::Nodes])));
+                all.extend(self.role(Some(&self.namespace), &rules(&[Place::Own])));
             }
         }
         all
     }
 
-    fn cluster_role(&self, rules: &[Value]) -> Vec<Value> {
-        let metadata = json!({"name": NAME, "labels": labels()});
-        let api_version = "rbac.authorization.k8s.io/v1";
-        vec![
-            json!({"apiVersion": api_version, "kind": "ClusterRole", "metadata": metadata, "rules": rules}),
-            json!({"apiVersion": api_version, "kind": "ClusterRoleBinding", "metadata": metadata,
-                "roleRef": role_ref("ClusterRole"), "subjects": [self.account()]}),
-        ]
-    }
-
-    fn role(&self, namespace: &str, rules: &[Value]) -> Vec<Value> {
-        let metadata = json!({"name": NAME, "namespace": namespace, "labels": labels()});
-        let api_version = "rbac.authorization.k8s.io/v1";
-        vec![
-            json!({"apiVersion": api_version, "kind": "Role", "metadata": metadata, "rules": rules}),
-            json!({"apiVersion": api_version, "kind": "RoleBinding", "metadata": metadata,
-                "roleRef": role_ref("Role"), "subjects": [self.account()]}),
+    /// A role, for the whole cluster or for one namespace, and its binding to the operator's account.
+    fn role(&self, namespace: Option<&str>, rules: &[Value]) -> [Value; 2] {
+        let mut metadata = json!({"name": NAME, "labels": labels()});
+        let kind = match namespace {
+            Some(namespace) => {
+                metadata["namespace"] = json!(namespace);
+                "Role"
+            }
+            None => "ClusterRole",
+        };
+        let group = "rbac.authorization.k8s.io";
+        let api_version = format!("{group}/v1");
+        [
+            json!({"apiVersion": api_version, "kind": kind, "metadata": metadata, "rules": rules}),
+            json!({"apiVersion": api_version, "kind": format!("{kind}Binding"), "metadata": metadata,
+                "roleRef": {"apiGroup": group, "kind": kind, "name": NAME}, "subjects": [self.account()]}),
         ]
     }
 
@@ -182,8 +181,4 @@ impl Installation {
 
 fn labels() -> Value {
     json!({"app.kubernetes.io/name": NAME})
-}
-
-fn role_ref(kind: &str) -> Value {
-    json!({"apiGroup": "rbac.authorization.k8s.io", "kind": kind, "name": NAME})
 }

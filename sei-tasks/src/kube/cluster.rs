@@ -138,13 +138,8 @@ impl<V: Views> Cluster for KubeCluster<V> {
     }
 
     async fn create(&self, id: &ObjectId, object: &Value) -> Result<Created, ClusterError> {
-        let params = PostParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PostParams::default() };
         let object: DynamicObject = decode(object.clone())?;
-        match in_time(self.api(id).create(&params, &object)).await {
-            Ok(created) => Ok(Created::New(encode(created)?)),
-            Err(ClusterError::Conflict(_)) => Ok(Created::AlreadyExists),
-            Err(error) => Err(error),
-        }
+        created(in_time(self.api(id).create(&post_params(), &object)).await)
     }
 
     async fn apply(&self, id: &ObjectId, object: &Value) -> Result<Value, ClusterError> {
@@ -200,6 +195,20 @@ impl<V: Views> Cluster for KubeCluster<V> {
         let namespace = node.namespace().unwrap_or_default();
         let api: Api<EventObject> = Api::namespaced(self.client.clone(), &namespace);
         in_time(api.create(&PostParams::default(), &event_object(node, event, &self.instance))).await.map(|_| ())
+    }
+}
+
+/// Of a plain create or replace.
+pub(super) fn post_params() -> PostParams {
+    PostParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PostParams::default() }
+}
+
+/// What a plain create came to: that the name is taken is an answer, too.
+pub(super) fn created(answer: Result<DynamicObject, ClusterError>) -> Result<Created, ClusterError> {
+    match answer {
+        Ok(object) => Ok(Created::New(encode(object)?)),
+        Err(ClusterError::Conflict(_)) => Ok(Created::AlreadyExists),
+        Err(error) => Err(error),
     }
 }
 

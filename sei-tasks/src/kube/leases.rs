@@ -1,11 +1,10 @@
 //! The Lease of the leader election at a real API server. The elector sets the deadlines.
 
-use kube::api::{DynamicObject, PostParams};
+use kube::api::DynamicObject;
 use kube::{Api, Client};
-use sei_planner::api::FIELD_MANAGER;
 use serde_json::Value;
 
-use super::cluster::{classified, decode, encode, resource};
+use super::cluster::{classified, created, decode, encode, post_params, resource};
 use crate::leader::Leases;
 use crate::world::{ClusterError, Created, Kind, ObjectId};
 
@@ -24,25 +23,17 @@ impl KubeLeases {
     }
 }
 
-fn params() -> PostParams {
-    PostParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PostParams::default() }
-}
-
 impl Leases for KubeLeases {
     async fn read(&self) -> Result<Option<Value>, ClusterError> {
         self.api.get_opt(&self.name).await.map_err(classified)?.map(encode).transpose()
     }
 
     async fn create(&self, lease: &Value) -> Result<Created, ClusterError> {
-        match self.api.create(&params(), &decode(lease.clone())?).await.map_err(classified) {
-            Ok(created) => Ok(Created::New(encode(created)?)),
-            Err(ClusterError::Conflict(_)) => Ok(Created::AlreadyExists),
-            Err(error) => Err(error),
-        }
+        created(self.api.create(&post_params(), &decode(lease.clone())?).await.map_err(classified))
     }
 
     async fn replace(&self, lease: &Value) -> Result<Value, ClusterError> {
-        let replaced = self.api.replace(&self.name, &params(), &decode(lease.clone())?).await;
+        let replaced = self.api.replace(&self.name, &post_params(), &decode(lease.clone())?).await;
         encode(replaced.map_err(classified)?)
     }
 }

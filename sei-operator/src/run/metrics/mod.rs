@@ -72,7 +72,8 @@ impl Metrics {
             ClusterError::UnknownKind => "unknown_kind",
             ClusterError::Rejected { .. } => "rejected",
             ClusterError::Unavailable(_) => "unavailable",
-            ClusterError::NotLeading => "not_leading",
+            // The API server was not asked.
+            ClusterError::NotLeading => return,
         };
         self.recorded.count(&RECONCILE_ERRORS, [CONTROLLER, &node.namespace, error]);
     }
