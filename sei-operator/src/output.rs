@@ -70,10 +70,18 @@ fn wanted() -> bool {
 /// # Errors
 /// When stdout cannot be written for another reason.
 pub(crate) fn data(text: &str) -> io::Result<()> {
+    offer(text).map(drop)
+}
+
+/// Writes data to stdout, and says whether anybody still reads it: who writes for ever must know.
+///
+/// # Errors
+/// When stdout cannot be written for another reason.
+pub(crate) fn offer(text: &str) -> io::Result<bool> {
     let mut stdout = io::stdout().lock();
     match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        result => result,
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
+        result => result.map(|()| true),
     }
 }
 

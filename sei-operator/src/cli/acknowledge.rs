@@ -5,10 +5,10 @@ use std::io::{self, BufRead, IsTerminal};
 use sei_planner::api::{ACKNOWLEDGE_ANNOTATION, SeiNode, SeiNodeStatus};
 use sei_planner::names::NodeKey;
 
+use super::Exit;
 use super::annotate::{Annotation, annotate, tell_equivalent};
 use super::cluster::{self, Access, NodeName, Trouble};
 use super::question::Question;
-use super::Exit;
 use crate::output::{self, Paint};
 
 /// Answer the question that a node asks a person
@@ -102,7 +102,8 @@ fn other_token(key: &NodeKey, token: &str) -> Trouble {
 fn confirmed(key: &NodeKey) -> Result<(), Trouble> {
     if !(io::stdin().is_terminal() && io::stderr().is_terminal()) {
         let what = format!("SeiNode {key}: nobody is at a terminal to say yes; nothing was answered");
-        return Err(Trouble::new(what).help("name the question with --token TOKEN: it is the last word of the condition's message"));
+        return Err(Trouble::new(what)
+            .help("name the question with --token TOKEN: it is the last word of the condition's message"));
     }
     output::chatter("Only \"yes\" answers it: ");
     let mut line = String::new();
@@ -149,11 +150,7 @@ mod tests {
         let key = NodeKey::new("sei", "val-0");
         let refusal = |node: SeiNode| asked(&node, &key).unwrap_err().what;
         let answered = json!({"sei.io/acknowledge": "1a2b3c4d"});
-        let all = [
-            refusal(node("False", json!({}))),
-            refusal(node("True", answered)),
-            other_token(&key, "1a2b").what,
-        ];
+        let all = [refusal(node("False", json!({}))), refusal(node("True", answered)), other_token(&key, "1a2b").what];
         insta::assert_snapshot!(all.join("\n"));
     }
 }

@@ -5,10 +5,10 @@ use std::io;
 use sei_planner::api::{PlanPhase, RETRY_ANNOTATION, SeiNode, TaskPlan, Time};
 use sei_planner::names::NodeKey;
 
+use super::Exit;
 use super::age::length;
 use super::annotate::{Annotation, annotate, tell_equivalent};
 use super::cluster::{self, Access, NodeName, Trouble};
-use super::Exit;
 use crate::output;
 
 /// Let the operator plan a failed node again now
@@ -82,7 +82,9 @@ fn failed<'a>(node: &'a SeiNode, key: &NodeKey) -> Result<&'a TaskPlan, Trouble>
     }
     match token(node) {
         Some(asked) if plan.retry_token.as_deref() != Some(asked) => {
-            let what = format!("SeiNode {key}: a retry was asked for already ({RETRY_ANNOTATION}={asked}), and no operator took it up");
+            let what = format!(
+                "SeiNode {key}: a retry was asked for already ({RETRY_ANNOTATION}={asked}), and no operator took it up"
+            );
             Err(Trouble::new(what).help("does the operator run? `sei-operator check`"))
         }
         Some(_) | None => Ok(plan),

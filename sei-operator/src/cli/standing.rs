@@ -5,7 +5,9 @@
 use std::fmt;
 
 use schemars::JsonSchema;
-use sei_planner::api::{Condition, ConditionStatus, NodePhase, PlanPhase, PlannedTask, SeiNode, SeiNodeStatus, TaskPlan};
+use sei_planner::api::{
+    Condition, ConditionStatus, NodePhase, PlanPhase, PlannedTask, SeiNode, SeiNodeStatus, TaskPlan,
+};
 use sei_planner::api::{TaskStatus, Time, conditions};
 use serde::Serialize;
 
@@ -61,6 +63,11 @@ impl Hindrance {
                 words.split(", ").next().unwrap_or(words).to_owned()
             }
         }
+    }
+
+    /// What blocks, without what the operator says about it.
+    pub(super) fn gist(&self) -> String {
+        Self { since: None, message: None, last_error: None, ..self.clone() }.to_string()
     }
 
     /// In a sentence, without times.

@@ -13,10 +13,10 @@ use kube::runtime::watcher::{Config, Event};
 use sei_planner::api::SeiNode;
 use sei_planner::names::NodeKey;
 
+use super::Exit;
 use super::cluster::{self, Access, Cluster, NodeName, Trouble};
 use super::simulate::schedule::seconds;
 use super::standing::{Standing, standing};
-use super::Exit;
 use crate::output::{self, Paint};
 use goal::{Goal, Verdict};
 

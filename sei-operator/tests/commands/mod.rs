@@ -1,5 +1,6 @@
 //! Runs of single commands, a file per family, and what all of them share.
 
+pub(crate) mod cluster;
 pub(crate) mod edit;
 pub(crate) mod explain;
 pub(crate) mod invalid;

@@ -24,15 +24,25 @@ pub(super) async fn leader(cluster: &Cluster, namespace: &str) -> Finding {
         Ok(lease) => lease,
         Err(trouble) if trouble.is_absence => {
             let what = format!("no operator leads: there is no Lease {LEASE_NAME} in namespace {namespace}");
-            return Finding::failed(Group::Operator, what, format!("{pods}; --operator-namespace names another namespace"));
+            return Finding::failed(
+                Group::Operator,
+                what,
+                format!("{pods}; --operator-namespace names another namespace"),
+            );
         }
         Err(trouble) => return failed(Group::Operator, &trouble),
     };
     let now = cluster::now();
     let stale = match judge(&lease, now) {
-        Lead::Held { holder } => return Finding::passed(Group::Operator, format!("{holder} leads, and renews its Lease")),
+        Lead::Held { holder } => {
+            return Finding::passed(Group::Operator, format!("{holder} leads, and renews its Lease"));
+        }
         Lead::Free => {
-            return Finding::failed(Group::Operator, format!("no operator leads: the Lease {LEASE_NAME} has no holder"), pods);
+            return Finding::failed(
+                Group::Operator,
+                format!("no operator leads: the Lease {LEASE_NAME} has no holder"),
+                pods,
+            );
         }
         Lead::Stale { holder, for_seconds } => (holder, for_seconds),
     };
@@ -40,10 +50,14 @@ pub(super) async fn leader(cluster: &Cluster, namespace: &str) -> Finding {
     tokio::time::sleep(RETRY_PERIOD + Duration::from_secs(1)).await;
     if read().await.is_ok_and(|again| renewed_at(&again) != renewed_at(&lease)) {
         let (holder, _) = stale;
-        return Finding::passed(Group::Operator, format!("{holder} leads, and renews its Lease; its clock differs from yours"));
+        return Finding::passed(
+            Group::Operator,
+            format!("{holder} leads, and renews its Lease; its clock differs from yours"),
+        );
     }
     let (holder, seconds) = stale;
-    let what = format!("nobody leads: {holder} held the Lease {LEASE_NAME} last, and renewed it {} ago", length(seconds));
+    let what =
+        format!("nobody leads: {holder} held the Lease {LEASE_NAME} last, and renewed it {} ago", length(seconds));
     Finding::failed(Group::Operator, what, pods)
 }
 

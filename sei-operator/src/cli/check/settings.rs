@@ -62,7 +62,11 @@ async fn found(cluster: &Cluster, file: Option<&Path>, namespace: &str, pre: boo
         Ok(map) => Ok(Found { origin, settings: map.data.unwrap_or_default() }),
         Err(trouble) if trouble.is_absence => {
             let what = format!("no settings to check: there are none in the environment, and no {origin}");
-            Err(vec![Finding::warning(GROUP, what, format!("{hint}, or the operator's namespace with --operator-namespace"))])
+            Err(vec![Finding::warning(
+                GROUP,
+                what,
+                format!("{hint}, or the operator's namespace with --operator-namespace"),
+            )])
         }
         Err(trouble) => Err(vec![could_not(&trouble, hint)]),
     }
@@ -75,7 +79,11 @@ fn from_file(path: &Path) -> Result<BTreeMap<String, String>, Vec<Finding>> {
     })?;
     Platform::parse_lines(&text).map_err(|errors| {
         let line = |error: &sei_planner::platform::LineError| {
-            Finding::failed(GROUP, format!("{name}:{}: {}", error.line, error.problem), "a line is KEY=VALUE, or a comment")
+            Finding::failed(
+                GROUP,
+                format!("{name}:{}: {}", error.line, error.problem),
+                "a line is KEY=VALUE, or a comment",
+            )
         };
         errors.iter().map(line).collect()
     })
@@ -99,9 +107,11 @@ async fn storage_classes(cluster: &Cluster, platform: &Platform) -> Vec<Finding>
                 format!("{what} is not there: volumes of nodes would wait for it"),
                 "make it, or name another: `kubectl get storageclass`",
             ),
-            Err(trouble) if trouble.is_absence => {
-                Finding::warning(GROUP, format!("{what} is not there; no mode uses it today"), "make it, or name another")
-            }
+            Err(trouble) if trouble.is_absence => Finding::warning(
+                GROUP,
+                format!("{what} is not there; no mode uses it today"),
+                "make it, or name another",
+            ),
             Err(trouble) => could_not(&trouble, "ask somebody who may: `kubectl get storageclass`"),
         });
     }

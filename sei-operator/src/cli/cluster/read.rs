@@ -1,8 +1,8 @@
 //! Reads nodes and their pods, live, as the planner has them.
 
+use k8s_openapi::api::core::v1::Pod;
 use kube::api::{ApiResource, DynamicObject, ListParams};
 use kube::{Api, ResourceExt};
-use k8s_openapi::api::core::v1::Pod;
 use sei_planner::api::{API_VERSION, GROUP, KIND, SeiNode};
 use sei_planner::manifests::NODE_LABEL;
 use sei_planner::names::NodeKey;

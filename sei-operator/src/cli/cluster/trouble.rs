@@ -44,7 +44,8 @@ impl Trouble {
     pub(in crate::cli) fn of(error: &kube::Error, doing: &str, url: &str) -> Self {
         let kube::Error::Api(status) = error else {
             let what = format!("cannot {doing}: no answer from {url}: {}", words(error));
-            return Self::new(what).help("is it the right cluster? `kubectl config current-context`, then `kubectl cluster-info`");
+            return Self::new(what)
+                .help("is it the right cluster? `kubectl config current-context`, then `kubectl cluster-info`");
         };
         let message = &status.message;
         let named = status.details.as_ref().is_some_and(|details| !details.name.is_empty());
@@ -60,7 +61,8 @@ impl Trouble {
             404 => Self::unknown_kind(doing),
             409 => Self {
                 is_conflict: true,
-                ..Self::new(format!("cannot {doing}: {message}")).help("somebody else wrote at the same time: try again")
+                ..Self::new(format!("cannot {doing}: {message}"))
+                    .help("somebody else wrote at the same time: try again")
             },
             code => Self::new(format!("cannot {doing}: {url} answered {code}: {message}"))
                 .help("try again; what keeps failing is told in the API server's log"),
@@ -130,7 +132,8 @@ mod tests {
             told(404, "seinodes.sei.io \"rpc-0\" not found", "rpc-0"),
             told(409, "the object has been modified", "rpc-0"),
             told(500, "etcd is gone", ""),
-            Trouble::silent("list SeiNodes", "https://cluster.example:6443/", Duration::from_secs(30)).text(Paint::PLAIN),
+            Trouble::silent("list SeiNodes", "https://cluster.example:6443/", Duration::from_secs(30))
+                .text(Paint::PLAIN),
         ];
         insta::assert_snapshot!(all.concat());
     }

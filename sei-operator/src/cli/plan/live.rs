@@ -5,9 +5,7 @@ use std::sync::Arc;
 
 use kube::ResourceExt;
 use kube::api::ListParams;
-use sei_planner::api::{
-    ConditionStatus, NodePhase, SeiNode, SeiNodeStatus, Time, conditions,
-};
+use sei_planner::api::{ConditionStatus, NodePhase, SeiNode, SeiNodeStatus, Time, conditions};
 use sei_planner::manifests::NODE_LABEL;
 use sei_planner::names::NodeKey;
 use sei_planner::node::{Observed, SidecarHealth, TaskProbe, ValidNode, plan_node, validate};
@@ -134,14 +132,10 @@ fn without_guesses(mut seen: Observed, status: &SeiNodeStatus, key: &NodeKey) ->
         seen.in_flight = TaskProbe::NotAsked;
     }
     let ready = status.condition(conditions::SIDECAR_READY);
-    let lost = ready.is_some_and(|ready| {
-        ready.status == ConditionStatus::False && ready.reason == conditions::NOT_READY
-    });
-    seen.sidecar = if lost && status.phase() == NodePhase::Running {
-        SidecarHealth::NotReady
-    } else {
-        SidecarHealth::NotAsked
-    };
+    let lost =
+        ready.is_some_and(|ready| ready.status == ConditionStatus::False && ready.reason == conditions::NOT_READY);
+    seen.sidecar =
+        if lost && status.phase() == NodePhase::Running { SidecarHealth::NotReady } else { SidecarHealth::NotAsked };
     seen
 }
 
@@ -244,5 +238,54 @@ impl Clock for OnlyTime {
 
     fn fresh_plan_id(&self) -> String {
         String::new()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
+    use sei_planner::inspect::TlsVerdict;
+
+    use super::*;
+
+    fn seen(reason: &'static str) -> Observed {
+        let verdict = TlsVerdict { ready: false, reason, message: "it is forbidden".to_owned(), expires: None };
+        let sidecar = SidecarHealth::Unreachable("no such host".to_owned());
+        Observed { tls_secret: Some(verdict), in_flight: TaskProbe::Unreachable, sidecar, ..Observed::default() }
+    }
+
+    /// The operator is inside the cluster and may read Secrets; that this program is not and may not is no fact about a node.
+    #[test]
+    fn what_only_this_program_lacks_is_no_fact() {
+        let key = NodeKey::new("sei", "rpc-0");
+        let running = SeiNodeStatus { phase: Some(NodePhase::Running), ..SeiNodeStatus::default() };
+        let bare = without_guesses(seen(conditions::TLS_SECRET_UNAVAILABLE), &running, &key);
+        assert_eq!(bare, Observed::default());
+        let missing = without_guesses(seen(conditions::TLS_SECRET_NOT_FOUND), &running, &key);
+        assert!(missing.tls_secret.is_some(), "a Secret that is not there is a fact");
+        let lost: SeiNodeStatus = serde_json::from_value(json!({"phase": "Running", "conditions": [{
+            "type": "SidecarReady", "status": "False", "reason": "NotReady", "message": "healthz answered 503",
+            "lastTransitionTime": "2026-01-01T00:00:00Z"}]}))
+        .unwrap();
+        let told = without_guesses(seen(conditions::TLS_SECRET_UNAVAILABLE), &lost, &key);
+        assert_eq!(told.sidecar, SidecarHealth::NotReady, "as the operator saw it last");
+    }
+
+    #[test]
+    fn a_snapshot_answers_from_what_was_read() {
+        let labelled = |name: &str, component: &str| json!({"metadata": {"name": name, "labels": {"sei.io/node": "rpc-0", "sei.io/component": component}}});
+        let team = || BTreeMap::from([("team".to_owned(), "a".to_owned())]);
+        let snapshot = Snapshot {
+            pods: vec![labelled("rpc-0-0", "production"), labelled("rpc-0-bootstrap-x", "bootstrap")],
+            peers: BTreeMap::from([(("sei".to_owned(), team()), vec![NodeKey::new("sei", "rpc-1")])]),
+            ..Snapshot::default()
+        };
+        let node = || ("sei.io/node".to_owned(), "rpc-0".to_owned());
+        assert_eq!(snapshot.pods("sei", &BTreeMap::from([node()])).len(), 2);
+        let bootstrap = BTreeMap::from([node(), ("sei.io/component".to_owned(), "bootstrap".to_owned())]);
+        assert_eq!(snapshot.pods("sei", &bootstrap)[0]["metadata"]["name"], "rpc-0-bootstrap-x");
+        assert_eq!(snapshot.peers("sei", &team()), [NodeKey::new("sei", "rpc-1")]);
+        assert!(snapshot.peers("other", &team()).is_empty());
     }
 }

@@ -219,8 +219,10 @@ fn planned_files(
 /// What an apply of the files would do to the live nodes.
 async fn live_files(args: &Args, platform: &Platform, input: Input) -> Result<Exit, Trouble> {
     if args.access.namespace.is_some() {
-        return Err(Trouble::new("--namespace has no effect on files: a manifest without one is of the namespace default")
-            .help("write metadata.namespace into the manifests"));
+        return Err(Trouble::new(
+            "--namespace has no effect on files: a manifest without one is of the namespace default",
+        )
+        .help("write metadata.namespace into the manifests"));
     }
     let cluster = args.access.connect().await?;
     let saved = live::saved(&cluster, &input.documents).await?;

@@ -81,7 +81,8 @@ impl Course<'_> {
         // A pod that was deleted is no news for a node that runs: what users did has taken effect when the world rests.
         let until = if self.acts.is_empty() { self.until } else { Until::Idle };
         self.go(self.choices.limit_seconds, |sim, rest| {
-            rest != Rest::Nobody && all_arrived(until, rest, nodes.iter().map(|key| standing(sim.sei_node(key).as_ref())))
+            rest != Rest::Nobody
+                && all_arrived(until, rest, nodes.iter().map(|key| standing(sim.sei_node(key).as_ref())))
         })
     }
 

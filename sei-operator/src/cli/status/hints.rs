@@ -76,9 +76,14 @@ impl About<'_> {
 
     fn deletion(&self) -> Hint {
         let pods: Vec<&str> = self.pods.iter().map(|pod| pod.name.as_str()).collect();
-        let left = if pods.is_empty() { "no pod is left".to_owned() } else { format!("still there: {}", pods.join(", ")) };
-        let text = format!("the node is being deleted, and goes once its pods are gone and its keys are let go; {left}");
-        Hint::new(text, [self.kubectl(&format!("get pods -l sei.io/node={}", self.key.name)), "sei-operator check".to_owned()])
+        let left =
+            if pods.is_empty() { "no pod is left".to_owned() } else { format!("still there: {}", pods.join(", ")) };
+        let text =
+            format!("the node is being deleted, and goes once its pods are gone and its keys are let go; {left}");
+        Hint::new(
+            text,
+            [self.kubectl(&format!("get pods -l sei.io/node={}", self.key.name)), "sei-operator check".to_owned()],
+        )
     }
 
     fn refusal(&self) -> Option<Hint> {
@@ -140,8 +145,7 @@ impl About<'_> {
     }
 
     fn unusable_key(&self) -> Option<Hint> {
-        let kinds =
-            [conditions::SIGNING_KEY_READY, conditions::NODE_KEY_READY, conditions::OPERATOR_KEYRING_READY];
+        let kinds = [conditions::SIGNING_KEY_READY, conditions::NODE_KEY_READY, conditions::OPERATOR_KEYRING_READY];
         let missing = kinds.into_iter().find_map(|kind| self.not(kind))?;
         if missing.reason == conditions::SIGNING_KEY_IN_USE {
             let text = format!("another node holds the consensus key: {}", missing.message);
@@ -175,7 +179,8 @@ impl About<'_> {
                 let previous = (container.restarts > 0).then(|| logs(" --previous"));
                 hints.push(Hint::new(text, [describe()].into_iter().chain(previous)));
             } else if container.restarts >= MANY_RESTARTS {
-                let text = format!("container {} of {} was restarted {} times", container.name, pod.name, container.restarts);
+                let text =
+                    format!("container {} of {} was restarted {} times", container.name, pod.name, container.restarts);
                 hints.push(Hint::new(text, [logs(" --previous")]));
             }
         }
@@ -192,7 +197,7 @@ impl About<'_> {
     fn long_task(&self) -> Option<Hint> {
         let task = current(self.active()?)?;
         let since = task.waiting_since.or(task.submitted_at);
-        if !since.is_some_and(|since| self.now.seconds_since(since) >= LONG_SECONDS) {
+        if since.is_none_or(|since| self.now.seconds_since(since) < LONG_SECONDS) {
             return None;
         }
         let on = task.waiting_for.as_ref().map_or_else(|| " is under way".to_owned(), |on| format!(" waits for {on}"));

@@ -21,8 +21,8 @@ use sei_planner::manifests::NODE_LABEL;
 use sei_planner::names::NodeKey;
 use serde_json::Value;
 
-use super::cluster::{self, Access, Cluster, NodeName, Trouble};
 use super::Exit;
+use super::cluster::{self, Access, Cluster, NodeName, Trouble};
 use crate::output::{self, FORMAT_VERSION, Paint};
 use report::{NodeReport, Report, key_of};
 

@@ -43,7 +43,7 @@ fn head(report: &NodeReport, now: Time, paint: Paint) -> String {
     }
     if let Some(blocked) = &report.blocked_by {
         let stuck = if report.stuck { paint.red("stuck") } else { paint.yellow("on its way") };
-        text += &format!("  standing  {stuck}: {}\n", blocked.brief());
+        text += &format!("  standing  {stuck}: {}\n", blocked.gist());
     }
     for lease in &report.key_leases {
         text += &format!("  holds     key {lease}\n");
@@ -105,7 +105,9 @@ fn detail(task: &TaskReport, now: Time) -> String {
         (0, _) => None,
         (retries, max) => Some(format!("retry {retries} of {max}")),
     });
-    parts.extend(task.not_before.filter(|at| *at > now).map(|at| format!("next try in {}", length(at.seconds_since(now)))));
+    parts.extend(
+        task.not_before.filter(|at| *at > now).map(|at| format!("next try in {}", length(at.seconds_since(now)))),
+    );
     parts.extend(task.last_error.as_ref().map(|error| format!("last error: {error}")));
     parts.join(", ")
 }

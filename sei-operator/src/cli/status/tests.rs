@@ -100,10 +100,14 @@ fn what_blocks_has_a_command() {
         ("tls by issuer", node(tls(json!({"issuerName": "letsencrypt"})))),
         ("deleted", node(|node| node["metadata"]["deletionTimestamp"] = NOW.into())),
         ("new", node(|node| node["status"] = Value::Null)),
-        ("import", node(|node| {
-            node["spec"]["dataVolume"] = json!({"import": {"pvcName": "old-disk"}});
-            node["status"]["conditions"] = json!([condition("ImportPVCReady", "False", "PVCNotReady", "it is Pending")]);
-        })),
+        (
+            "import",
+            node(|node| {
+                node["spec"]["dataVolume"] = json!({"import": {"pvcName": "old-disk"}});
+                node["status"]["conditions"] =
+                    json!([condition("ImportPVCReady", "False", "PVCNotReady", "it is Pending")]);
+            }),
+        ),
     ];
     let mut text = String::new();
     for (name, node) in &nodes {

@@ -7,12 +7,12 @@ use std::time::Duration;
 
 use futures::StreamExt;
 use k8s_openapi::api::core::v1::Pod;
+use kube::Api;
 use kube::api::DynamicObject;
 use kube::runtime::reflector::Store;
 use kube::runtime::reflector::store::{Writer, store};
 use kube::runtime::watcher::{self, Config, Event, watcher};
 use kube::runtime::{WatchStreamExt, reflector};
-use kube::Api;
 use sei_planner::manifests::NODE_LABEL;
 use sei_planner::names::NodeKey;
 
@@ -43,9 +43,7 @@ pub(super) async fn watch(cluster: &Cluster, subject: &Subject, format: Format) 
             let (nodes, pods) = (Config::default().fields(&name), Config::default().labels(&cluster::pods_of(key)));
             (Some(key.namespace.as_str()), nodes, pods)
         }
-        Subject::Nodes(namespace) => {
-            (namespace.as_deref(), Config::default(), Config::default().labels(NODE_LABEL))
-        }
+        Subject::Nodes(namespace) => (namespace.as_deref(), Config::default(), Config::default().labels(NODE_LABEL)),
     };
     let pods: Api<Pod> = match namespace {
         Some(namespace) => Api::namespaced(cluster.client.clone(), namespace),
@@ -53,8 +51,7 @@ pub(super) async fn watch(cluster: &Cluster, subject: &Subject, format: Format) 
     };
     let node_writer: Writer<DynamicObject> = Writer::new(cluster::seinode());
     let (pod_store, pod_writer) = store();
-    let mut views =
-        Views { nodes: node_writer.as_reader(), pods: pod_store, nodes_shown: false, pods_shown: false };
+    let mut views = Views { nodes: node_writer.as_reader(), pods: pod_store, nodes_shown: false, pods_shown: false };
     let node_events = watcher(cluster.nodes(namespace), nodes_config).default_backoff();
     let mut node_events = pin!(reflector(node_writer, node_events));
     let mut pod_events = pin!(reflector(pod_writer, watcher(pods, pods_config).default_backoff()));
@@ -73,8 +70,12 @@ pub(super) async fn watch(cluster: &Cluster, subject: &Subject, format: Format) 
             continue;
         }
         let reports = views.reports();
-        teller.tell(subject, &reports)?;
-        if reports.is_empty() && let Subject::Node(key) = subject {
+        if !teller.tell(subject, &reports)? {
+            return Ok(Exit::Done);
+        }
+        if reports.is_empty()
+            && let Subject::Node(key) = subject
+        {
             output::chatter(&format!("SeiNode {key} is gone\n"));
             return Ok(Exit::Done);
         }
@@ -125,18 +126,17 @@ impl Teller {
         }
     }
 
-    fn tell(&mut self, subject: &Subject, reports: &[NodeReport]) -> io::Result<()> {
+    /// Tells what changed, and whether anybody still reads.
+    fn tell(&mut self, subject: &Subject, reports: &[NodeReport]) -> io::Result<bool> {
         if self.live {
-            return output::data(&format!("{CLEAR}{}", drawn(subject, reports)));
+            return output::offer(&format!("{CLEAR}{}", drawn(subject, reports)));
         }
         let changed: Vec<NodeReport> = reports.iter().filter(|report| self.is_news(report)).cloned().collect();
-        let gone: Vec<NodeKey> = self.told.keys().filter(|key| !reports.iter().any(|r| key_is(r, key))).cloned().collect();
-        for key in gone {
-            self.told.remove(&key);
-            output::chatter(&format!("SeiNode {key} is gone\n"));
+        if let Subject::Nodes(_) = subject {
+            self.tell_who_is_gone(reports);
         }
         if changed.is_empty() {
-            return Ok(());
+            return Ok(true);
         }
         let now = cluster::now();
         let text = match self.format {
@@ -147,7 +147,17 @@ impl Teller {
         for report in changed {
             self.told.insert(NodeKey::new(&report.namespace, &report.name), report);
         }
-        output::data(&text)
+        output::offer(&text)
+    }
+
+    fn tell_who_is_gone(&mut self, reports: &[NodeReport]) {
+        self.told.retain(|key, _| {
+            let is_there = reports.iter().any(|report| key_is(report, key));
+            if !is_there {
+                output::chatter(&format!("SeiNode {key} is gone\n"));
+            }
+            is_there
+        });
     }
 
     /// Whether something is new about a node. Hints tell ages, so they are new all the time.
