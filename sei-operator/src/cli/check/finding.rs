@@ -2,7 +2,6 @@
 #![allow(unreachable_pub, reason = "the derive of the schema copies each struct, with its visibility, into a function")]
 
 use schemars::JsonSchema;
-use schemars::generate::SchemaSettings;
 use serde::Serialize;
 
 use crate::output::{FORMAT_VERSION, Paint};
@@ -138,10 +137,7 @@ fn mark(verdict: Verdict, paint: Paint) -> String {
 
 /// The JSON Schema of [`Report`].
 pub(super) fn schema() -> schemars::Schema {
-    let generator = SchemaSettings::draft2020_12().for_serialize().into_generator();
-    let mut schema = generator.into_root_schema_for::<Report>();
-    schema.insert("title".to_owned(), "sei-operator check".into());
-    schema
+    crate::output::schema_of::<Report>("sei-operator check")
 }
 
 #[cfg(test)]

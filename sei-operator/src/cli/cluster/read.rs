@@ -46,6 +46,14 @@ impl Cluster {
         }
     }
 
+    /// Pods of a namespace, or of all.
+    pub(in crate::cli) fn pods_in(&self, namespace: Option<&str>) -> Api<Pod> {
+        match namespace {
+            Some(namespace) => Api::namespaced(self.client.clone(), namespace),
+            None => Api::all(self.client.clone()),
+        }
+    }
+
     /// One node.
     ///
     /// # Errors
@@ -103,7 +111,7 @@ impl Cluster {
     /// # Errors
     /// When they cannot be listed.
     pub(in crate::cli) async fn pods(&self, key: &NodeKey) -> Result<Vec<Value>, Trouble> {
-        let pods: Api<Pod> = Api::namespaced(self.client.clone(), &key.namespace);
+        let pods = self.pods_in(Some(&key.namespace));
         let params = ListParams::default().labels(&pods_of(key));
         let found = self.ask(&format!("list the pods of {key}"), pods.list(&params)).await?;
         Ok(found.items.iter().filter_map(|pod| serde_json::to_value(pod).ok()).collect())

@@ -25,6 +25,7 @@ use crate::output::{self, FORMAT_VERSION, Paint};
 use facts::Facts;
 pub(super) use facts::secrets_of;
 use report::{Outcome, Problem, Report, Summary, Word};
+pub(super) use table::cut;
 
 /// Show what would happen to nodes, and why, with or without a cluster
 ///

@@ -1,6 +1,6 @@
 //! The timeline for people: a line for each thing that happened and, on a terminal, a status line at the bottom.
 
-use std::io::{self, IsTerminal};
+use std::io;
 
 use sei_planner::api::{NodePhase, PlanPhase, SeiNodeStatus, TaskPlan};
 use sei_tasks::sim::{Moment, Sim, What};
@@ -29,8 +29,7 @@ pub(super) struct Teller {
 
 impl Teller {
     pub(super) fn new() -> Self {
-        let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
-        let live = io::stdout().is_terminal() && !dumb;
+        let live = output::is_screen();
         Self { told: 0, paint: Paint::stdout(), several: false, live, drawn: String::new() }
     }
 

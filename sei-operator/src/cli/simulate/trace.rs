@@ -5,7 +5,6 @@
 use std::io;
 
 use schemars::JsonSchema;
-use schemars::generate::SchemaSettings;
 use sei_planner::api::{NodePhase, PlanKindName, PlanPhase, TaskStatus, Time};
 use sei_tasks::sim::{Counters, Moment, Sim, What};
 use serde::Serialize;
@@ -245,10 +244,7 @@ pub(in crate::cli) struct Broken {
 
 /// The JSON Schema of [`Line`].
 pub(super) fn schema() -> schemars::Schema {
-    let generator = SchemaSettings::draft2020_12().for_serialize().into_generator();
-    let mut schema = generator.into_root_schema_for::<Line>();
-    schema.insert("title".to_owned(), "sei-operator simulate".into());
-    schema
+    output::schema_of::<Line>("sei-operator simulate")
 }
 
 /// Prints lines for programs.

@@ -51,6 +51,7 @@ pub(super) fn hints(node: &SeiNode, pods: &[PodReport], now: Time) -> Vec<Hint> 
     hints.chain(about.pods()).chain(about.sidecar()).chain(about.long_task()).chain(about.edit()).collect()
 }
 
+/// What hints are about.
 struct About<'a> {
     node: &'a SeiNode,
     key: NodeKey,
@@ -212,9 +213,20 @@ impl About<'_> {
 
     /// An edit that nobody acted upon yet.
     fn edit(&self) -> Option<Hint> {
-        let plan = self.status.plan.as_ref().filter(|plan| plan.phase == PlanPhase::Active)?;
+        let Some(plan) = self.active() else { return self.unfollowed_image() };
         let (target, generation) = (plan.target_generation?, self.node.metadata.generation?);
         let text = format!("the spec was edited since (generation {generation}); the plan follows generation {target}");
         (target < generation).then(|| Hint::new(text, [format!("sei-operator plan {}", self.key)]))
+    }
+
+    /// Another image runs than the spec asks for, and no plan says so; a plan that failed has told it already.
+    fn unfollowed_image(&self) -> Option<Hint> {
+        let (asked, runs) = (&self.node.spec.image, self.status.current_image.as_ref()?);
+        let failed = self.status.plan.as_ref().is_some_and(|plan| plan.phase == PlanPhase::Failed);
+        if asked == runs || failed || self.status.phase() != NodePhase::Running {
+            return None;
+        }
+        let text = format!("the spec asks for {asked}, and no operator has taken that up yet");
+        Some(Hint::new(text, [format!("sei-operator plan {}", self.key), "sei-operator check".to_owned()]))
     }
 }

@@ -13,9 +13,8 @@ use std::collections::BTreeMap;
 use std::io;
 
 use clap::ValueEnum;
-use k8s_openapi::api::core::v1::Pod;
+use kube::ResourceExt;
 use kube::api::ListParams;
-use kube::{Api, ResourceExt};
 use sei_planner::api::{SeiNode, Time};
 use sei_planner::manifests::NODE_LABEL;
 use sei_planner::names::NodeKey;
@@ -166,10 +165,7 @@ fn seen(pods: Result<Vec<Value>, Trouble>) -> Result<Vec<Value>, Trouble> {
 
 /// The pods of all nodes.
 async fn all_pods(cluster: &Cluster, namespace: Option<&str>) -> Result<Vec<Value>, Trouble> {
-    let pods: Api<Pod> = match namespace {
-        Some(namespace) => Api::namespaced(cluster.client.clone(), namespace),
-        None => Api::all(cluster.client.clone()),
-    };
+    let pods = cluster.pods_in(namespace);
     let found = cluster.ask("list the pods of the nodes", pods.list(&ListParams::default().labels(NODE_LABEL))).await?;
     Ok(found.items.iter().filter_map(|pod| serde_json::to_value(pod).ok()).collect())
 }

@@ -4,7 +4,6 @@
 
 use kube::ResourceExt;
 use schemars::JsonSchema;
-use schemars::generate::SchemaSettings;
 use sei_planner::api::{
     Condition, NodePhase, PlanKindName, PlanPhase, PlannedTask, SeiNode, SeiNodeSpec, SeiNodeStatus, TaskPlan,
     TaskStatus, Time,
@@ -244,8 +243,5 @@ fn mode(spec: &SeiNodeSpec) -> &'static str {
 
 /// The JSON Schema of [`Report`].
 pub(super) fn schema() -> schemars::Schema {
-    let generator = SchemaSettings::draft2020_12().for_serialize().into_generator();
-    let mut schema = generator.into_root_schema_for::<Report>();
-    schema.insert("title".to_owned(), "sei-operator status".into());
-    schema
+    crate::output::schema_of::<Report>("sei-operator status")
 }

@@ -5,6 +5,7 @@ use sei_planner::api::{ConditionStatus, NodePhase, PlanPhase, TaskStatus, Time};
 use super::pods::PodReport;
 use super::report::{NodeReport, PlanReport, TaskReport};
 use crate::cli::age::{age, length};
+use crate::cli::plan::cut;
 use crate::output::Paint;
 
 /// Longest text in the column of a list that says what blocks, in characters.
@@ -212,16 +213,9 @@ fn row(report: &NodeReport, now: Time) -> Vec<String> {
         or_none(report.mode.to_owned()),
         report.phase.to_string(),
         or_none(report.plan.as_ref().map(PlanReport::brief).unwrap_or_default()),
-        or_none(cut(&blocked)),
+        or_none(cut(&blocked, BLOCKED_WIDTH_MAX)),
         or_none(age(report.created_at, now)),
     ]
-}
-
-fn cut(text: &str) -> String {
-    if text.chars().count() <= BLOCKED_WIDTH_MAX {
-        return text.to_owned();
-    }
-    text.chars().take(BLOCKED_WIDTH_MAX - 1).chain(['…']).collect()
 }
 
 /// Cells in columns, under their headings. The last column is as wide as it likes.

@@ -99,6 +99,7 @@ fn what_blocks_has_a_command() {
         ("tls by secret", node(tls(json!({"secretName": "s"})))),
         ("tls by issuer", node(tls(json!({"issuerName": "letsencrypt"})))),
         ("deleted", node(|node| node["metadata"]["deletionTimestamp"] = NOW.into())),
+        ("edited", node(|node| node["spec"]["image"] = "registry.example/seid:v3".into())),
         ("new", node(|node| node["status"] = Value::Null)),
         (
             "import",

@@ -1,13 +1,12 @@
 //! Follows nodes: draws the screen anew on a terminal, and adds a line a change elsewhere.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::{self, IsTerminal};
+use std::io;
 use std::pin::pin;
 use std::time::Duration;
 
 use futures::StreamExt;
 use k8s_openapi::api::core::v1::Pod;
-use kube::Api;
 use kube::api::DynamicObject;
 use kube::runtime::reflector::Store;
 use kube::runtime::reflector::store::{Writer, store};
@@ -45,16 +44,13 @@ pub(super) async fn watch(cluster: &Cluster, subject: &Subject, format: Format) 
         }
         Subject::Nodes(namespace) => (namespace.as_deref(), Config::default(), Config::default().labels(NODE_LABEL)),
     };
-    let pods: Api<Pod> = match namespace {
-        Some(namespace) => Api::namespaced(cluster.client.clone(), namespace),
-        None => Api::all(cluster.client.clone()),
-    };
     let node_writer: Writer<DynamicObject> = Writer::new(cluster::seinode());
     let (pod_store, pod_writer) = store();
     let mut views = Views { nodes: node_writer.as_reader(), pods: pod_store, nodes_shown: false, pods_shown: false };
     let node_events = watcher(cluster.nodes(namespace), nodes_config).default_backoff();
     let mut node_events = pin!(reflector(node_writer, node_events));
-    let mut pod_events = pin!(reflector(pod_writer, watcher(pods, pods_config).default_backoff()));
+    let mut pod_events =
+        pin!(reflector(pod_writer, watcher(cluster.pods_in(namespace), pods_config).default_backoff()));
     let mut teller = Teller::new(format);
     let mut redraw = tokio::time::interval(REDRAW);
     let mut interrupted = pin!(tokio::signal::ctrl_c());
@@ -105,8 +101,7 @@ struct Teller {
 
 impl Teller {
     fn new(format: Format) -> Self {
-        let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
-        let live = format == Format::Table && io::stdout().is_terminal() && !dumb;
+        let live = format == Format::Table && output::is_screen();
         Self { format, live, told: BTreeMap::new(), errors: BTreeSet::new() }
     }
 
