@@ -19,5 +19,12 @@ pub(crate) async fn config(file: Option<&Path>, context: Option<&str>) -> Result
     if context.is_some() {
         return Config::from_kubeconfig(&options).await.map_err(|error| error.to_string());
     }
-    Config::infer().await.map_err(|error| error.to_string())
+    match Config::infer().await {
+        Ok(config) => Ok(config),
+        // Its own words tell of both places at once, and of every layer between.
+        Err(both) => match Config::from_kubeconfig(&options).await {
+            Ok(_) => Err(both.to_string()),
+            Err(why) => Err(format!("{why}; and this is no pod of a cluster")),
+        },
+    }
 }

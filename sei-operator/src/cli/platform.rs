@@ -62,7 +62,8 @@ fn from_environment() -> Option<Platform> {
     typed(&settings, "environment: ")
 }
 
-fn typed(settings: &BTreeMap<String, String>, origin: &str) -> Option<Platform> {
+/// The platform that settings make, or nothing after everything that is wrong with them was reported on stderr.
+pub(super) fn typed(settings: &BTreeMap<String, String>, origin: &str) -> Option<Platform> {
     Platform::from_map(settings).map_err(|errors| complain(errors.0.iter().map(|e| format!("{origin}{e}")))).ok()
 }
 

@@ -1,8 +1,11 @@
 //! Commands that ask a cluster on its bad days: what is refused, what is not there, and what changes in between.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
 
 use super::played_api::{PlayedApi, Request, refusal};
+use super::root;
 
 fn node(version: u32, status: Value) -> Value {
     json!({"apiVersion": "sei.io/v1alpha1", "kind": "SeiNode",
@@ -94,6 +97,50 @@ fn json_and_yaml_say_the_same() {
     assert_eq!((&json["nodes"][0]["stuck"], &json["nodes"][0]["name"]), (&json!(true), &json!("rpc-0")));
     let hint = &json["nodes"][0]["hints"][0]["commands"][0];
     assert_eq!(hint, "sei-operator acknowledge sei/rpc-0");
+}
+
+/// What is planned hangs on the platform, so that of the operator is taken; and what is gone is seen to be gone.
+#[test]
+fn a_live_node_is_planned_from_what_is_there() {
+    let settings = std::fs::read_to_string(root().join("fixtures/platform/test.env")).expect("the fixture");
+    let lines = settings.lines().filter_map(|line| line.split_once('=')).filter(|(name, _)| name.starts_with("SEI_"));
+    let data: BTreeMap<String, String> = lines.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+    let running = json!({"phase": "Running", "currentImage": "registry.example/seid:v2"});
+    let api = PlayedApi::start(move |request, _| match request.path.as_str() {
+        path if path.contains("/seinodes/rpc-0") => (200, node(1, running.clone())),
+        path if path.contains("/configmaps/sei-operator-platform") => {
+            let metadata = json!({"name": "sei-operator-platform", "namespace": "sei-system"});
+            (200, json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": data}))
+        }
+        path if path.contains("/pods?") => pods(),
+        path => refusal(404, "not found", path.rsplit('/').next().expect("a name")),
+    });
+    let output = api.run(&["plan", "rpc-0", "-o", "json", "--detailed-exitcode"]);
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(
+        (output.status.code(), told.as_str()),
+        (Some(0), "note: platform settings of ConfigMap sei-system/sei-operator-platform\n")
+    );
+    let plan: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    assert_eq!(plan["results"][0]["outcome"], "waiting");
+    let why = plan["results"][0]["why"][0].as_str().expect("a reason");
+    assert!(why.contains("the data claim is gone; set sei.io/acknowledge="), "{why}");
+    assert!(api.asked("PATCH").is_empty() && api.asked("POST").is_empty(), "nothing is written");
+}
+
+/// A spec that the planner refuses says so at its field, as in a file.
+#[test]
+fn a_live_node_that_is_refused_says_why() {
+    let api = PlayedApi::start(|_, _| {
+        let mut node = node(1, Value::Null);
+        node["spec"]["overrides"] = json!({"no.such.setting": "1"});
+        (200, node)
+    });
+    let output = api.run(&["plan", "rpc-0", "--platform", "fixtures/platform/test.env"]);
+    assert_eq!(output.status.code(), Some(1));
+    let (out, told) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(told.starts_with("error[SEI0113]: `spec.overrides[no.such.setting]`"), "{told}");
+    assert!(out.contains("SeiNode sei/rpc-0  refused"), "{out}");
 }
 
 /// The annotation is written on the version that was looked at; where somebody wrote in between it is looked at again.

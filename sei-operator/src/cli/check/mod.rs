@@ -12,12 +12,9 @@ use std::path::PathBuf;
 use clap::ValueEnum;
 
 use super::Exit;
-use super::cluster::{self, Access, Trouble};
+use super::cluster::{self, Access, OPERATOR_NAMESPACE, Trouble};
 use crate::output::{self, Paint};
 use finding::{Finding, Report};
-
-/// Namespace of the operator where `manifests` puts it.
-const OPERATOR_NAMESPACE: &str = "sei-system";
 
 /// Check whether a cluster has what the operator needs, and whether it works
 ///

@@ -3,17 +3,15 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use k8s_openapi::api::core::v1::ConfigMap;
 use k8s_openapi::api::storage::v1::StorageClass;
 use kube::Api;
 use sei_planner::platform::Platform;
 
 use super::asks::failed;
 use super::finding::{Finding, Group};
-use crate::cli::cluster::{Cluster, Trouble};
+use crate::cli::cluster::{Cluster, Trouble, installed_in};
 use crate::cli::platform::environment;
 use crate::input::sources::text_of;
-use crate::install::SETTINGS;
 
 const GROUP: Group = Group::Platform;
 
@@ -56,10 +54,9 @@ async fn found(cluster: &Cluster, file: Option<&Path>, namespace: &str, pre: boo
     if pre {
         return Err(vec![Finding::warning(GROUP, "no settings to check: there are none in the environment", hint)]);
     }
-    let maps: Api<ConfigMap> = Api::namespaced(cluster.client.clone(), namespace);
-    let origin = format!("ConfigMap {namespace}/{SETTINGS}");
-    match cluster.ask(&format!("read {origin}"), maps.get(SETTINGS)).await {
-        Ok(map) => Ok(Found { origin, settings: map.data.unwrap_or_default() }),
+    let origin = installed_in(namespace);
+    match cluster.installed_settings(namespace).await {
+        Ok(settings) => Ok(Found { origin, settings }),
         Err(trouble) if trouble.is_absence => {
             let what = format!("no settings to check: there are none in the environment, and no {origin}");
             Err(vec![Finding::warning(

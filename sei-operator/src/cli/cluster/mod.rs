@@ -15,9 +15,11 @@ use sei_planner::names::NodeKey;
 use super::Exit;
 use super::simulate::schedule::seconds;
 use crate::kubeconfig;
-pub(super) use read::{pods_of, readable, seinode};
+pub(super) use read::{installed_in, pods_of, readable, seinode};
 pub(super) use trouble::{INSTALL_DEFINITIONS, Trouble};
 
+/// Namespace of the operator where `manifests` puts it.
+pub(super) const OPERATOR_NAMESPACE: &str = "sei-system";
 /// Who writes what these commands write.
 pub(super) const FIELD_MANAGER: &str = "sei-operator-cli";
 

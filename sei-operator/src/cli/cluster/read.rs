@@ -1,6 +1,8 @@
 //! Reads nodes and their pods, live, as the planner has them.
 
-use k8s_openapi::api::core::v1::Pod;
+use std::collections::BTreeMap;
+
+use k8s_openapi::api::core::v1::{ConfigMap, Pod};
 use kube::api::{ApiResource, DynamicObject, ListParams};
 use kube::{Api, ResourceExt};
 use sei_planner::api::{API_VERSION, GROUP, KIND, SeiNode};
@@ -10,6 +12,7 @@ use sei_planner::words::did_you_mean;
 use serde_json::Value;
 
 use super::{Cluster, Trouble};
+use crate::install::SETTINGS;
 use crate::output::{self, Paint};
 
 /// Our kind, for requests whose answers may hold a node that this version cannot read.
@@ -52,6 +55,19 @@ impl Cluster {
             Some(namespace) => Api::namespaced(self.client.clone(), namespace),
             None => Api::all(self.client.clone()),
         }
+    }
+
+    /// The settings of the platform that the operator in this namespace runs with, where `manifests` installed it.
+    ///
+    /// # Errors
+    /// When it is not there, or may not be read.
+    pub(in crate::cli) async fn installed_settings(
+        &self,
+        namespace: &str,
+    ) -> Result<BTreeMap<String, String>, Trouble> {
+        let maps: Api<ConfigMap> = Api::namespaced(self.client.clone(), namespace);
+        let map = self.ask(&format!("read {}", installed_in(namespace)), maps.get(SETTINGS)).await?;
+        Ok(map.data.unwrap_or_default())
     }
 
     /// One node.
@@ -116,6 +132,11 @@ impl Cluster {
         let found = self.ask(&format!("list the pods of {key}"), pods.list(&params)).await?;
         Ok(found.items.iter().filter_map(|pod| serde_json::to_value(pod).ok()).collect())
     }
+}
+
+/// Where the settings of an installed operator are.
+pub(in crate::cli) fn installed_in(namespace: &str) -> String {
+    format!("ConfigMap {namespace}/{SETTINGS}")
 }
 
 /// The selector of a node's pods.

@@ -55,7 +55,8 @@ pub(super) struct Args {
 
     /// Settings of the platform, as KEY=VALUE lines
     ///
-    /// Without it the settings come from the environment if it has any of them, else from a made-up demo platform.
+    /// Without it the settings come from the environment if it has any of them, else for live nodes from the operator that is
+    /// installed in sei-system, else from a made-up demo platform.
     #[arg(long, value_name = "FILE")]
     platform: Option<PathBuf>,
 
@@ -181,19 +182,19 @@ pub(super) fn run(args: &Args) -> io::Result<Exit> {
         Trouble::new(what).help("name a NODE, or add --live to plan the files on the live nodes").say();
         return Ok(Exit::Error);
     }
-    let Some(platform) = platform::load(args.platform.as_deref()) else { return Ok(Exit::Error) };
     if !args.nodes.is_empty() {
-        return cluster::run(live_nodes(args, &platform));
+        return cluster::run(live_nodes(args));
     }
+    if args.live {
+        return cluster::run(live_files(args));
+    }
+    let Some(platform) = platform::load(args.platform.as_deref()) else { return Ok(Exit::Error) };
     if let (Some(from), Some(to)) = (&args.from, &args.to) {
         let report = edit::report(from, to, &platform)?;
         output::data(&printed(&report, args.output)?)?;
         return Ok(exit(&report, args.detailed_exitcode));
     }
     let input = Input::read(&args.files);
-    if args.live {
-        return cluster::run(live_files(args, &platform, input));
-    }
     planned_files(args, &platform, input, Facts::read(&args.status, &args.secret), None)
 }
 
@@ -218,7 +219,7 @@ fn planned_files(
 }
 
 /// What an apply of the files would do to the live nodes.
-async fn live_files(args: &Args, platform: &Platform, input: Input) -> Result<Exit, Trouble> {
+async fn live_files(args: &Args) -> Result<Exit, Trouble> {
     if args.access.namespace.is_some() {
         return Err(Trouble::new(
             "--namespace has no effect on files: a manifest without one is of the namespace default",
@@ -226,17 +227,20 @@ async fn live_files(args: &Args, platform: &Platform, input: Input) -> Result<Ex
         .help("write metadata.namespace into the manifests"));
     }
     let cluster = args.access.connect().await?;
+    let Some(platform) = live::platform(&cluster, args.platform.as_deref()).await else { return Ok(Exit::Error) };
+    let input = Input::read(&args.files);
     let saved = live::saved(&cluster, &input.documents).await?;
     let facts = Facts::of(saved, &args.secret);
-    Ok(planned_files(args, platform, input, facts, Some(cluster::now()))?)
+    Ok(planned_files(args, &platform, input, facts, Some(cluster::now()))?)
 }
 
 /// What the operator would do with live nodes now.
-async fn live_nodes(args: &Args, platform: &Platform) -> Result<Exit, Trouble> {
+async fn live_nodes(args: &Args) -> Result<Exit, Trouble> {
     let cluster = args.access.connect().await?;
+    let Some(platform) = live::platform(&cluster, args.platform.as_deref()).await else { return Ok(Exit::Error) };
     let mut plans = Plans::default();
     for name in &args.nodes {
-        live::add(&mut plans, &cluster, &cluster.key(name, &args.access)?, platform).await?;
+        live::add(&mut plans, &cluster, &cluster.key(name, &args.access)?, &platform).await?;
     }
     let report = plans.report();
     output::data(&printed(&report, args.output)?)?;
