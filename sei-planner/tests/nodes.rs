@@ -68,6 +68,7 @@ impl Facts {
                 "unreachable" => SidecarHealth::Unreachable("connection refused".to_owned()),
                 other => panic!("sidecar {other}"),
             },
+            pod_template: None,
             finished: self.finished,
             in_flight: match self.in_flight.as_str() {
                 "" | "notAsked" => TaskProbe::NotAsked,
@@ -163,7 +164,9 @@ fn differing(found: &BTreeMap<String, String>, plainest: &BTreeMap<String, Strin
 fn every_case_is_planned_as_its_snapshot_says() {
     let fixtures = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../fixtures");
     let lines = std::fs::read_to_string(fixtures.join("reference/platform.env")).unwrap();
-    let platform = Platform::from_map(&Platform::parse_lines(&lines).unwrap()).unwrap();
+    let mut settings = Platform::parse_lines(&lines).unwrap();
+    settings.insert("SEI_TLS_ALLOWED_ISSUERS".to_owned(), "ClusterIssuer/sei-ca,ClusterIssuer/other-ca".to_owned());
+    let platform = Platform::from_map(&settings).unwrap();
     let now = Time::at("2026-01-01T00:00:00Z".parse().unwrap());
     let mut cases: Vec<PathBuf> =
         std::fs::read_dir(fixtures.join("nodes")).unwrap().map(|entry| entry.unwrap().path()).collect();

@@ -16,7 +16,10 @@ use std::time::{Duration, Instant};
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 use proptest::test_runner::TestRunner;
-use sei_planner::api::{NodePhase, PlanPhase, SeiNode, SeiNodeStatus, TaskPlan, TaskStatus, Time};
+use sei_planner::api::{
+    AppliedRecords, IssuerKind, NodePhase, PlanPhase, SeiNode, SeiNodeStatus, SnapshotGeneration, TaskPlan, TaskStatus,
+    Time,
+};
 use sei_planner::inspect::TlsVerdict;
 use sei_planner::node::{
     Decision, NodePlan, Observed, PlanOutcome, PodFacts, Presence, Ran, SidecarHealth, Stamp, TaskProbe, adopt, decide,
@@ -28,7 +31,7 @@ use sei_planner::task::{codec, task_id};
 use serde_json::{Value, json};
 
 const FRESH: &str = "00000000-0000-4000-8000-000000000000";
-const TASKS: [&str; 32] = [
+const TASKS: [&str; 37] = [
     "ensure-data-pvc",
     "validate-signing-key",
     "validate-node-key",
@@ -58,6 +61,11 @@ const TASKS: [&str; 32] = [
     "config-validate",
     "snapshot-upload",
     "mark-ready",
+    "await-caught-up",
+    "observe-overrides",
+    "observe-signing-key",
+    "delete-rbac-proxy-config",
+    "delete-sidecar-cert",
     "await-nodes-running",
     "Mark-Ready",
     "",
@@ -203,10 +211,17 @@ fn plan() -> impl Strategy<Value = Value> {
     ]);
     let node_phase = one_of([json!(null), json!("Running"), json!("Failed")]);
     let tasks = prop::collection::vec(task(), 0..8);
+    let drift = one_of([
+        json!([]),
+        json!(["Image"]),
+        json!(["SidecarTls", "Overrides", "Mode"]),
+        json!(["SidecarIssuer", "Peers", "Refresh", "Service"]),
+    ]);
+    let kind = (kind, drift);
     (phase, kind, tasks, node_phase, number(), number(), time()).prop_map(
-        |(phase, kind, tasks, ends, failures, generation, retry_at)| {
+        |(phase, (kind, drift), tasks, ends, failures, generation, retry_at)| {
             without_nulls(json!({
-                "id": "stored", "phase": phase, "kind": kind, "tasks": tasks, "targetPhase": ends,
+                "id": "stored", "phase": phase, "kind": kind, "drift": drift, "tasks": tasks, "targetPhase": ends,
                 "failedPhase": ends, "failures": failures, "targetGeneration": generation, "retryAt": retry_at,
             }))
         },
@@ -218,19 +233,51 @@ fn status() -> impl Strategy<Value = Value> {
     let image = one_of([json!(null), json!("seid:v1")]);
     let synced = one_of([json!(null), json!(true), json!(false)]);
     let booted = one_of([json!(null), json!(5)]);
-    (phase, image, synced, booted, prop::option::weighted(0.9, plan())).prop_map(
-        |(phase, image, synced, booted, plan)| {
-            without_nulls(json!({
+    let volume = (synced, booted);
+    (phase, image, volume, records(), prop::option::weighted(0.9, plan())).prop_map(
+        |(phase, image, (synced, booted), records, plan)| {
+            let mut status = json!({
                 "phase": phase, "currentImage": image, "stateSyncConfigured": synced, "bootstrappedHeight": booted,
                 "plan": plan,
-            }))
+            });
+            for (key, value) in records.as_object().unwrap() {
+                status[key] = value.clone();
+            }
+            without_nulls(status)
         },
     )
 }
 
+/// What was applied to a node, or what somebody wrote into its status.
+fn records() -> impl Strategy<Value = Value> {
+    let mode = one_of([json!(null), json!("fullNode"), json!("validator"), json!("archive"), json!("")]);
+    let tls = one_of([json!(null), json!({"issuerName": "ca", "issuerKind": "ClusterIssuer"})]);
+    let key = one_of([json!(null), json!("s"), json!("")]);
+    let applied = one_of([
+        json!(null),
+        json!({}),
+        json!({"chainId": "pacific-1", "dataClaim": "data-rpc-0", "source": "genesis", "sidecarPort": 7777}),
+        json!({"chainId": "atlantic-2", "sidecarImage": "sidecar:v1", "sidecarPort": -1}),
+        json!({"overrides": {"evm.http_port": "1", "unknown": ""}, "podLabels": {"a": "b"}, "sidecarPort": 1}),
+        json!({"peers": [{"static": {"addresses": ["a@b:1"]}}], "operatorKeyringSecret": "k"}),
+        json!({"snapshotGeneration": {"tendermint": {"keepRecent": 5, "publish": {}}}}),
+        json!({"snapshotGeneration": {}}),
+    ]);
+    (mode, tls, key, applied).prop_map(|(mode, tls, key, applied)| {
+        json!({
+            "observedMode": mode, "currentSidecarTLS": tls, "signingKeyMountedSecret": key, "applied": applied,
+            "nodeKeyMountedSecret": "n", "podTemplate": "0badf00d",
+        })
+    })
+}
+
 fn node() -> impl Strategy<Value = SeiNode> {
-    let annotations =
-        one_of([json!({}), json!({"sei.io/retry": "1"}), json!({"sei.io/acknowledge": "wrong", "sei.io/retry": ""})]);
+    let annotations = one_of([
+        json!({}),
+        json!({"sei.io/retry": "1"}),
+        json!({"sei.io/acknowledge": "wrong", "sei.io/retry": ""}),
+        json!({"sei.io/refresh": "x"}),
+    ]);
     (spec(), prop::option::weighted(0.9, status()), number(), annotations).prop_map(
         |(spec, status, generation, annotations)| {
             let metadata = without_nulls(json!({
@@ -291,6 +338,7 @@ fn seen() -> impl Strategy<Value = Observed> {
             sidecar,
             finished,
             in_flight,
+            pod_template: Some("0badcafe".to_owned()),
         }
     })
 }
@@ -353,7 +401,73 @@ fn something_to_do(node: &SeiNode, seen: &Observed) -> bool {
         || (asks_an_issuer(node) && seen.certificate.is_lost());
     let keyed = node.spec.validator.as_ref().is_some_and(|validator| validator.signing_key.is_some());
     let unclaimed = keyed && status.signing_key_leases.is_empty();
-    !running || image || gone || unclaimed || seen.sidecar == SidecarHealth::NotReady
+    let differs = image || status.applied.as_ref().is_some_and(|applied| unlike_its_records(node, applied));
+    let unlike = differs || status.observed_mode.as_deref().is_some_and(|mode| unlike_its_pod(node, &status, mode));
+    let asked = annotation(node, "sei.io/refresh").is_some_and(|token| status.refreshed.as_deref() != Some(token));
+    !running || unlike || asked || gone || unclaimed || seen.sidecar == SidecarHealth::NotReady
+}
+
+fn annotation<'a>(node: &'a SeiNode, name: &str) -> Option<&'a str> {
+    node.metadata.annotations.as_ref()?.get(name).map(String::as_str)
+}
+
+fn unlike_its_records(node: &SeiNode, applied: &AppliedRecords) -> bool {
+    let spec = &node.spec;
+    let sidecar = spec.sidecar.as_ref();
+    let image = sidecar.and_then(|sidecar| sidecar.image.clone()).filter(|image| !image.is_empty());
+    let port = sidecar.and_then(|sidecar| sidecar.port).filter(|port| *port != 0).unwrap_or(7777);
+    let keyring = spec.validator.as_ref().and_then(|validator| validator.operator_keyring.as_ref()?.secret.clone());
+    let keyring = keyring.map(|keyring| {
+        let key = keyring.key_name.filter(|name| !name.is_empty()).unwrap_or_else(|| "node_admin".to_owned());
+        (keyring.secret_name, Some(key), Some(keyring.passphrase_secret_ref.key))
+    });
+    let recorded = applied.operator_keyring_secret.clone().map(|secret| {
+        (secret, applied.operator_keyring_key_name.clone(), applied.operator_keyring_passphrase_key.clone())
+    });
+    let of = |generation: Option<SnapshotGeneration>| generation.and_then(|generation| generation.tendermint);
+    let full = spec.full_node.as_ref().and_then(|full| full.snapshot_generation.clone());
+    let archive = spec.archive.as_ref().and_then(|archive| archive.snapshot_generation.clone());
+    let made = applied.snapshot_generation.clone();
+    let wanted = of(full.or(archive)).map(|wanted| {
+        // An upload that was begun never ends.
+        let uploads = of(made.clone()).is_some_and(|made| made.publish.is_some());
+        (wanted.keep_recent, wanted.publish.is_some() || uploads)
+    });
+    let snapshots = match made {
+        None => wanted.is_some(),
+        Some(made) => wanted != of(Some(made)).map(|made| (made.keep_recent, made.publish.is_some())),
+    };
+    image != applied.sidecar_image
+        || applied.sidecar_port.is_some_and(|applied| applied != port)
+        || sidecar.and_then(|sidecar| sidecar.resources.clone()) != applied.sidecar_resources
+        || keyring != recorded
+        || spec.pod_labels != applied.pod_labels
+        || spec.overrides != applied.overrides
+        || spec.peers != applied.peers
+        || snapshots
+}
+
+fn unlike_its_pod(node: &SeiNode, status: &SeiNodeStatus, mode: &str) -> bool {
+    let spec = &node.spec;
+    let issuer = spec.sidecar.as_ref().and_then(|sidecar| sidecar.tls.as_ref());
+    let issuer =
+        issuer.and_then(|tls| Some((tls.issuer_name.clone()?, tls.issuer_kind.unwrap_or(IssuerKind::ClusterIssuer))));
+    let served = status.current_sidecar_tls.as_ref().map(|tls| (tls.issuer_name.clone(), tls.issuer_kind));
+    let validator = spec.validator.as_ref();
+    let signing =
+        validator.and_then(|validator| Some(validator.signing_key.as_ref()?.secret.as_ref()?.secret_name.clone()));
+    let identity =
+        validator.and_then(|validator| Some(validator.node_key.as_ref()?.secret.as_ref()?.secret_name.clone()));
+    let wanted = match (&spec.full_node, &spec.archive, &spec.replayer) {
+        (Some(_), ..) => "fullNode",
+        (_, Some(_), _) => "archive",
+        (.., Some(_)) => "replayer",
+        (None, None, None) => "validator",
+    };
+    issuer != served
+        || (signing.is_some() && signing != status.signing_key_mounted_secret)
+        || (identity.is_some() && identity != status.node_key_mounted_secret)
+        || wanted != mode
 }
 
 fn asks_an_issuer(node: &SeiNode) -> bool {
@@ -394,7 +508,7 @@ fn follows_the_edit(node: &SeiNode, seen: &Observed, told: &NodePlan) {
     let Ok(valid) = validate(node, platform()) else { return };
     let status = node.status.clone().unwrap_or_default();
     let Some(plan) = status.plan.as_ref().filter(|plan| plan.phase == PlanPhase::Active) else { return };
-    if plan.target_generation.is_none_or(|target| target == valid.generation) {
+    if plan.target_generation.is_none_or(|target| target == valid.generation) || told.outcome == PlanOutcome::Refused {
         return;
     }
     match decide(&valid, &status, seen, now()) {

@@ -141,8 +141,8 @@ fn told(transition: &Transition) -> String {
     };
     match transition {
         Transition::Phase { from, to, seconds } => format!("phase {from} -> {to} {}", after(seconds)),
-        Transition::PlanStarted { id, kind: of } => format!("plan {id} ({}) started", kind(of)),
-        Transition::PlanEnded { id, kind: of, end, seconds } => {
+        Transition::PlanStarted { id, kind: of, .. } => format!("plan {id} ({}) started", kind(of)),
+        Transition::PlanEnded { id, kind: of, end, seconds, .. } => {
             format!("plan {id} ({}) {} {}", kind(of), end.as_str(), after(seconds))
         }
         Transition::TaskFailed { task, id, error, ends_plan } => {

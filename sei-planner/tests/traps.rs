@@ -4,7 +4,7 @@
 
 use sei_planner::api::{NodePhase, PlanPhase, SeiNode, SeiNodeStatus, TaskPlan, TaskStatus, Time};
 use sei_planner::node::{
-    Decision, Observed, PlanKind, Presence, SidecarHealth, TaskProbe, ValidNode, decide, draft, settled_status,
+    Decision, Observed, PlanKind, Presence, SidecarHealth, TaskProbe, Update, ValidNode, decide, draft, settled_status,
     validate,
 };
 use sei_planner::platform::Platform;
@@ -45,7 +45,7 @@ fn new_node(node: &ValidNode, until: &str) -> (SeiNodeStatus, TaskPlan) {
 fn a_failed_update_is_proven_before_the_gate_is_opened() {
     let node = node(3, &json!({"fullNode": {}}));
     let settled = settled_status(&node, now());
-    let (mut status, mut plan) = under_way(&node, &settled, PlanKind::Update(Vec::new()), "replace-pod");
+    let (mut status, mut plan) = under_way(&node, &settled, PlanKind::Update(Update::default()), "replace-pod");
     (plan.phase, plan.retry_at) = (PlanPhase::Failed, Some(now()));
     status.plan = Some(plan);
     for sidecar in [SidecarHealth::NotReady, SidecarHealth::Ready] {
@@ -110,6 +110,6 @@ fn a_proxy_configuration_that_was_deleted_under_a_plan_is_made_again() {
     };
     applies_it(&new_node(&node, "configure-genesis").0);
     let settled = settled_status(&node, now());
-    applies_it(&under_way(&node, &settled, PlanKind::Update(Vec::new()), "replace-pod").0);
+    applies_it(&under_way(&node, &settled, PlanKind::Update(Update::default()), "replace-pod").0);
     applies_it(&under_way(&node, &settled, PlanKind::MarkReady, "mark-ready").0);
 }

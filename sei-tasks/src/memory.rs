@@ -12,6 +12,8 @@ use sei_planner::node::PodFacts;
 const HEALTH_SECONDS: i64 = 300;
 /// The TLS Secret of a node that runs is looked at this often (D8).
 const SECRET_SECONDS: i64 = 600;
+/// A height that was seen longer ago says nothing of how the chain moves.
+const HEIGHT_SECONDS: i64 = 60;
 /// A sidecar that gave no usable answer is asked again this soon.
 const HEALTH_RETRY_SECONDS: i64 = 30;
 
@@ -21,6 +23,7 @@ const HEALTH_RETRY_SECONDS: i64 = 30;
 pub struct Memory {
     asked: Mutex<BTreeMap<NodeKey, Asked>>,
     served: Mutex<BTreeMap<NodeKey, Served>>,
+    heights: Mutex<BTreeMap<NodeKey, (i64, Time)>>,
 }
 
 /// What is known of a node's TLS Secret.
@@ -39,7 +42,8 @@ struct Asked {
 impl Clone for Memory {
     fn clone(&self) -> Self {
         let (asked, served) = (self.with(|asked| asked.clone()), self.with_served(|served| served.clone()));
-        Self { asked: Mutex::new(asked), served: Mutex::new(served) }
+        let heights = self.with_heights(|heights| heights.clone());
+        Self { asked: Mutex::new(asked), served: Mutex::new(served), heights: Mutex::new(heights) }
     }
 }
 
@@ -47,6 +51,7 @@ impl Hash for Memory {
     fn hash<H: Hasher>(&self, hasher: &mut H) {
         self.with(|asked| asked.hash(hasher));
         self.with_served(|served| served.hash(hasher));
+        self.with_heights(|heights| heights.hash(hasher));
     }
 }
 
@@ -82,6 +87,13 @@ impl Memory {
     pub(crate) fn forget(&self, key: &NodeKey) {
         self.with(|asked| asked.remove(key));
         self.with_served(|served| served.remove(key));
+        self.with_heights(|heights| heights.remove(key));
+    }
+
+    /// Whether a node's chain is higher than it was at the last look, if that was lately.
+    pub(crate) fn height_moved(&self, key: &NodeKey, height: i64, now: Time) -> bool {
+        let last = self.with_heights(|heights| heights.insert(key.clone(), (height, now)));
+        last.is_some_and(|(last, at)| last < height && (0..=HEIGHT_SECONDS).contains(&now.seconds_since(at)))
     }
 
     /// The certificate that the node's sidecar presented last.
@@ -110,6 +122,10 @@ impl Memory {
 
     fn with_served<T>(&self, act: impl FnOnce(&mut BTreeMap<NodeKey, Served>) -> T) -> T {
         act(&mut self.served.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn with_heights<T>(&self, act: impl FnOnce(&mut BTreeMap<NodeKey, (i64, Time)>) -> T) -> T {
+        act(&mut self.heights.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     fn with<T>(&self, act: impl FnOnce(&mut BTreeMap<NodeKey, Asked>) -> T) -> T {

@@ -4,10 +4,11 @@ use std::collections::BTreeSet;
 
 use sei_planner::api::{NodePhase, PlanPhase, SeiNodeStatus, TaskPlan, TaskStatus};
 use sei_planner::inspect::tls_secret;
+use sei_planner::manifests::template_digest;
 use sei_planner::names::NodeKey;
 use sei_planner::node::{
     Decision, Issuer, Observed, PlanKind, PodFacts, Presence, SidecarHealth, TaskProbe, TlsSource, ValidNode, decide,
-    next_write, service_task,
+    next_write, service_task, writes_volume,
 };
 use serde_json::Value;
 
@@ -25,7 +26,7 @@ pub(crate) async fn observe<C: Cluster, S: Sidecar, K: Clock>(
     status: &SeiNodeStatus,
 ) -> Result<Observed, ClusterError> {
     let key = &node.key;
-    let pod = watched_pod(world, node, Stage::Production);
+    let pod = production_pod(world, node, status).await?;
     let child = |kind, name: &str| ObjectId::new(kind, &key.namespace, name);
     let known = |kind| was_applied(status, kind);
     let claim = child(Kind::PersistentVolumeClaim, &node.data_volume.claim);
@@ -52,10 +53,30 @@ pub(crate) async fn observe<C: Cluster, S: Sidecar, K: Clock>(
         tls_secret: None,
         peers: label_peers(world, node),
         sidecar: health(world, node, status, pod.as_ref()).await,
+        pod_template: template_digest(node, &world.platform).ok(),
         finished,
         in_flight,
         pod,
     })
+}
+
+/// The pod as the watch shows it; live where the plan says less than was done, and its pod tells how far it came.
+async fn production_pod<C: Cluster, S: Sidecar, K: Clock>(
+    world: &World<C, S, K>,
+    node: &ValidNode,
+    status: &SeiNodeStatus,
+) -> Result<Option<PodFacts>, ClusterError> {
+    let doubtful = |plan: &&TaskPlan| plan.phase == PlanPhase::Failed || is_edited(node, plan);
+    let plan = status.plan.as_ref().filter(doubtful).filter(|plan| plan.phase != PlanPhase::Complete);
+    match plan.filter(|plan| !plan.brings_up() && plan.tasks.iter().any(writes_volume)) {
+        Some(_) => Ok(world.cluster.read(&pod_id(node)).await?.map(|pod| PodFacts::of(&pod))),
+        None => Ok(watched_pod(world, node, Stage::Production)),
+    }
+}
+
+/// Whether the spec is not the one that the plan follows.
+fn is_edited(node: &ValidNode, plan: &TaskPlan) -> bool {
+    plan.target_generation.is_some_and(|target| target != node.generation)
 }
 
 /// Replaces the watched pod by the live one when a plan is about to name the pod it replaces.
@@ -68,7 +89,8 @@ pub(crate) async fn with_live_pod<C: Cluster, S: Sidecar, K: Clock>(
     let names_a_pod = match decision {
         Decision::Start(kind, _) | Decision::Supersede(kind, _) => match kind {
             PlanKind::Init(ground) | PlanKind::Bootstrap(ground) | PlanKind::Genesis(ground) => ground.roll,
-            PlanKind::Update(_) | PlanKind::Repair(_) => true,
+            PlanKind::Update(update) => update.cycles_the_pod(),
+            PlanKind::Repair(_) => true,
             PlanKind::MarkReady => false,
         },
         Decision::Continue | Decision::RestoreService | Decision::Wait(_) | Decision::Idle => false,
@@ -235,8 +257,7 @@ async fn health<C: Cluster, S: Sidecar, K: Clock>(
 /// The active plan, when it is about to be replaced: the spec changed under it, or something that it had applied is gone.
 fn plan_to_replace<'a>(node: &ValidNode, status: &'a SeiNodeStatus, lost: bool) -> Option<&'a TaskPlan> {
     let plan = status.plan.as_ref().filter(|plan| plan.phase == PlanPhase::Active)?;
-    let edited = plan.target_generation.is_some_and(|target| target != node.generation);
-    (edited || lost).then_some(plan)
+    (is_edited(node, plan) || lost).then_some(plan)
 }
 
 /// How far the sidecar got with a plan, task by task until one is not completed: status may be behind.

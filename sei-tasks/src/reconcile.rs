@@ -4,7 +4,7 @@ use sei_planner::api::{NodePhase, PlanPhase, SeiNode, SeiNodeStatus, Time, condi
 use sei_planner::names::NodeKey;
 use sei_planner::node::{
     Decision, Observed, PodFacts, Ran, Refusal, ValidNode, Wait, adopt, announce, decide, draft, lacks_records,
-    project_status, validate,
+    project_status, unfollowable, validate,
 };
 
 use crate::delete::delete_node;
@@ -53,6 +53,9 @@ async fn follow<C: Cluster, S: Sidecar, K: Clock>(
     if let Some(adopted) = adopted(world, valid, &old).await? {
         write_and_announce(world, node, &old, &adopted).await?;
         return Ok(LookAgain { at: Some(world.clock.now()) });
+    }
+    if let Some(refusal) = unfollowable(valid, &old) {
+        return refuse(world, node, &refusal).await;
     }
     let seen = observe(world, valid, &old).await?;
     let seen = with_tls_secret(world, valid, &old, seen).await?;

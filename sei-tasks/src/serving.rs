@@ -4,8 +4,7 @@ use std::sync::Arc;
 
 use sei_planner::api::{PlannedTask, TaskPlan};
 use sei_planner::manifests::bootstrap_labels;
-use sei_planner::node::{PodFacts, ValidNode, controller_uid};
-use sei_planner::task::codec;
+use sei_planner::node::{PodFacts, ValidNode, controller_uid, writes_volume};
 use serde_json::Value;
 
 use crate::world::{Clock, Cluster, Kind, ObjectId, Sidecar, World};
@@ -38,10 +37,6 @@ pub(crate) fn left_by_the_bootstrap(plan: &TaskPlan, index: usize) -> impl Itera
     let stage = stage.filter(|(_, end)| !before.iter().skip(*end).any(writes_volume));
     let tasks = stage.and_then(|(begin, end)| before.get(begin..end)).unwrap_or_default();
     tasks.iter().filter(|task| writes_volume(task))
-}
-
-fn writes_volume(task: &PlannedTask) -> bool {
-    codec::decode(&task.kind, &task.params).is_ok_and(|task| task.writes_volume())
 }
 
 /// The pod of a stage as the watch shows it.

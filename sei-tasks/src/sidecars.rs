@@ -15,7 +15,7 @@ pub(crate) async fn healthz<C: Cluster, S: Sidecar, K: Clock>(
 ) -> Result<bool, SidecarError> {
     let at = address(world, node, pod).await?;
     match world.sidecar.healthz(&at).await {
-        Err(SidecarError::Untrusted(why)) => world.sidecar.healthz(&renewed(world, node, &at, why).await?).await,
+        Err(SidecarError::Untrusted(why)) => world.sidecar.healthz(&renewed(world, node, pod, &at, why).await?).await,
         answer => answer,
     }
 }
@@ -29,7 +29,7 @@ pub(crate) async fn task<C: Cluster, S: Sidecar, K: Clock>(
 ) -> Result<Option<TaskReport>, SidecarError> {
     let at = address(world, node, pod).await?;
     match world.sidecar.task(&at, id).await {
-        Err(SidecarError::Untrusted(why)) => world.sidecar.task(&renewed(world, node, &at, why).await?, id).await,
+        Err(SidecarError::Untrusted(why)) => world.sidecar.task(&renewed(world, node, pod, &at, why).await?, id).await,
         answer => answer,
     }
 }
@@ -44,7 +44,7 @@ pub(crate) async fn submit<C: Cluster, S: Sidecar, K: Clock>(
     let at = address(world, node, pod).await?;
     match world.sidecar.submit(&at, request).await {
         Err(SidecarError::Untrusted(why)) => {
-            world.sidecar.submit(&renewed(world, node, &at, why).await?, request).await
+            world.sidecar.submit(&renewed(world, node, pod, &at, why).await?, request).await
         }
         answer => answer,
     }
@@ -61,7 +61,7 @@ async fn address<C: Cluster, S: Sidecar, K: Clock>(
     }
     let pinned = match world.memory.certificate(&node.key) {
         Some(known) => known,
-        None => read_certificate(world, node).await?,
+        None => read_certificate(world, node, pod).await?,
     };
     Ok(Address { url, pinned: Some(pinned) })
 }
@@ -70,23 +70,26 @@ async fn address<C: Cluster, S: Sidecar, K: Clock>(
 async fn renewed<C: Cluster, S: Sidecar, K: Clock>(
     world: &World<C, S, K>,
     node: &ValidNode,
+    pod: Option<&PodFacts>,
     at: &Address,
     why: String,
 ) -> Result<Address, SidecarError> {
-    let pinned = Some(read_certificate(world, node).await?);
+    let pinned = Some(read_certificate(world, node, pod).await?);
     if pinned == at.pinned {
         return Err(SidecarError::Untrusted(why));
     }
     Ok(Address { pinned, ..at.clone() })
 }
 
+/// That of the Secret which the pod mounts: the spec may ask for another one, or for none, from the next pod on.
 async fn read_certificate<C: Cluster, S: Sidecar, K: Clock>(
     world: &World<C, S, K>,
     node: &ValidNode,
+    pod: Option<&PodFacts>,
 ) -> Result<Vec<u8>, SidecarError> {
     let unusable =
         |why: String| SidecarError::Unreachable(format!("the certificate of the sidecar is not known: {why}"));
-    let Some(name) = node.tls_secret() else {
+    let Some(name) = pod.and_then(|pod| pod.tls_secret.clone()).or_else(|| node.tls_secret()) else {
         return Err(unusable("the pod has a TLS proxy and the spec names no Secret".to_owned()));
     };
     let secret = read_secret(world, &node.key.namespace, &name).await;

@@ -314,6 +314,15 @@ pub enum SidecarError {
     },
 }
 
+/// Where a node stands in its chain, by its own word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct ChainHead {
+    /// Height of its newest block.
+    pub height: i64,
+    /// Whether it still fetches blocks that others have.
+    pub catching_up: bool,
+}
+
 /// Where a sidecar is reached, and how it proves that it is the one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Address {
@@ -330,7 +339,7 @@ impl Address {
     }
 }
 
-/// A node's sidecar. Every call has a deadline of its own.
+/// A node's sidecar, and the seid beside it. Every call has a deadline of its own.
 pub trait Sidecar: Send + Sync {
     /// `POST /v0/tasks`.
     fn submit(&self, at: &Address, request: &TaskRequest) -> impl Future<Output = Result<(), SidecarError>> + Send;
@@ -340,6 +349,9 @@ pub trait Sidecar: Send + Sync {
 
     /// `GET /v0/healthz`: true for 200, false for 503.
     fn healthz(&self, at: &Address) -> impl Future<Output = Result<bool, SidecarError>> + Send;
+
+    /// `GET /status` of the RPC of the seid beside it, at this URL without a trailing slash.
+    fn chain(&self, rpc: &str) -> impl Future<Output = Result<ChainHead, SidecarError>> + Send;
 }
 
 /// The two things a pure planner cannot make: the time, and ids that nobody used before.

@@ -127,6 +127,12 @@ const PLANNER: &[Code] = &[
         "The name of a node becomes that of a Service and of a StatefulSet, whose pods carry it in a label with 11 more characters: at most 52 of a-z, 0-9 and -, from a letter to a letter or digit."),
     row("SEI0124", "no label",
         "Labels of the pod, and the chain, which becomes the label sei.io/chain, must have the form of Kubernetes labels: values of at most 63 letters, digits, '-', '_' and '.', from a letter or digit to a letter or digit. An API server would refuse every object of the node."),
+    row("SEI0125", "another chain",
+        "A node that runs has the data of its chain on its volume, and no other chain can go on with it. Write the old chain again, or make a new node. Before a node runs its chain may be corrected."),
+    row("SEI0126", "another volume",
+        "A node that runs stays with the claim that holds its data. To put another claim under a node, make a new node that imports it."),
+    row("SEI0127", "another mode",
+        "The only mode that a running node may leave is fullNode, and the only one it may become is validator, without a ceremony: every other mode needs other data. Write the old mode again, or make a new node."),
 ];
 
 codes! { LINT:
@@ -148,8 +154,6 @@ codes! { LINT:
         "The node is listed among its own peers. It is no use as one, and where it is the only one the node never finds another.";
     MALFORMED_PEER = "SEI0309", "no peer",
         "A static peer is nodeId@host:port: the id is the lower-case hexadecimal address of the node key, 40 digits, as `seid tendermint show-node-id` prints it.";
-    NOT_FOLLOWED = "SEI0310", "not followed yet",
-        "The node runs with another value than its spec asks for, and this version does not configure a running node anew. `sei-operator plan --from OLD --to NEW` tells of every edit what becomes of it.";
     CEREMONY_SNAPSHOT = "SEI0311", "ignored snapshot",
         "A founder of a chain starts from the genesis that the ceremony makes, so there is no state to restore. Remove spec.validator.snapshot.";
     CEREMONY_CHAIN = "SEI0312", "two chains",

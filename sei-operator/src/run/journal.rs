@@ -39,10 +39,10 @@ impl Recorder for Journal {
 fn log(node: &NodeKey, transition: &Transition) {
     match transition {
         Transition::Phase { from, to, seconds } => tracing::info!(%node, %from, %to, seconds, "phase changed"),
-        Transition::PlanStarted { id, kind } => {
+        Transition::PlanStarted { id, kind, .. } => {
             tracing::info!(%node, plan = id, kind = kind.map(PlanKindName::as_str), "plan started");
         }
-        Transition::PlanEnded { id, kind, end, seconds } => {
+        Transition::PlanEnded { id, kind, end, seconds, .. } => {
             let kind = kind.map(PlanKindName::as_str);
             tracing::info!(%node, plan = id, kind, outcome = end.as_str(), seconds, "plan ended");
         }
@@ -117,8 +117,14 @@ mod tests {
         let transitions = [
             Transition::Phase { from: NodePhase::Initializing, to: NodePhase::Running, seconds: Some(61) },
             Transition::Phase { from: NodePhase::Pending, to: NodePhase::Initializing, seconds: None },
-            Transition::PlanStarted { id: plan(), kind: Some(PlanKindName::Init) },
-            Transition::PlanEnded { id: plan(), kind: None, end: PlanEnd::Superseded, seconds: Some(5) },
+            Transition::PlanStarted { id: plan(), kind: Some(PlanKindName::Init), drift: Vec::new() },
+            Transition::PlanEnded {
+                id: plan(),
+                kind: None,
+                drift: Vec::new(),
+                end: PlanEnd::Superseded,
+                seconds: Some(5),
+            },
             Transition::TaskFailed { task: task(), id: "a".to_owned(), error: "no route".to_owned(), ends_plan: false },
             Transition::Condition {
                 kind: "SidecarReady".to_owned(),

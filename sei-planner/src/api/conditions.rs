@@ -1,9 +1,8 @@
 //! Condition types, reasons and event reasons: the only place with these strings.
 
-/// Condition: an update plan is under way.
+/// Condition: an update plan is under way. Its reason is a word for each group of differences, as in
+/// `UpdateAndTLSToggleStarted`: see [`crate::node::UpdateGroup`].
 pub const NODE_UPDATE_IN_PROGRESS: &str = "NodeUpdateInProgress";
-/// Reason: an image update was planned.
-pub const UPDATE_STARTED: &str = "UpdateStarted";
 /// Reason: the update plan ended well.
 pub const UPDATE_COMPLETE: &str = "UpdateComplete";
 /// Reason: the update plan failed.
@@ -90,12 +89,28 @@ pub const ISSUER_NOT_ALLOWED: &str = "IssuerNotAllowed";
 /// Reason: the operator lacks a setting that the spec needs.
 pub const PLATFORM_INCOMPLETE: &str = "PlatformIncomplete";
 
+/// Reason: the node runs, and its disk holds what the spec no longer asks for.
+pub const IMMUTABLE_ONCE_RUNNING: &str = "ImmutableOnceRunning";
+
+/// Condition: an edit asked for something that nothing can be made of on a node that runs.
+pub const EDIT_WITHOUT_EFFECT: &str = "EditWithoutEffect";
+/// Reason: the field is read when the node gets its first state.
+pub const READ_AT_CREATION: &str = "ReadAtCreation";
+/// Condition: the operator would make the pod differently now, because its own settings or its version changed.
+pub const TEMPLATE_OUTDATED: &str = "TemplateOutdated";
+/// Reason: not an edit of the node, but the platform.
+pub const PLATFORM_CHANGED: &str = "PlatformChanged";
+/// Reason: it was so once.
+pub const NO_LONGER: &str = "NoLonger";
+
 /// Condition: a person must answer before the operator goes on.
 pub const AWAITING_ACKNOWLEDGEMENT: &str = "AwaitingAcknowledgement";
 /// Reason: the data volume of a node that ran is gone.
 pub const DATA_VOLUME_LOST: &str = "DataVolumeLost";
 /// Reason: the consensus key would move to another disk, or away from a holder that vanished.
 pub const SIGNING_KEY_MOVES: &str = "SigningKeyMoves";
+/// Reason: a node that was never seen to be at the tip of its chain would begin to sign.
+pub const NOT_CAUGHT_UP: &str = "NotCaughtUp";
 /// Reason: the question was answered, or is moot.
 pub const ACKNOWLEDGED: &str = "Acknowledged";
 

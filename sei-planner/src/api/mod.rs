@@ -27,5 +27,7 @@ pub const FINALIZER: &str = "sei.io/seinode-finalizer";
 pub const FIELD_MANAGER: &str = "seinode-controller";
 /// Annotation: a new value makes a failed node plan again.
 pub const RETRY_ANNOTATION: &str = "sei.io/retry";
+/// Annotation that asks for a pod of today's template; any new value asks once.
+pub const REFRESH_ANNOTATION: &str = "sei.io/refresh";
 /// Annotation: the answer to an `AwaitingAcknowledgement` condition; its value is the token in the condition's message.
 pub const ACKNOWLEDGE_ANNOTATION: &str = "sei.io/acknowledge";

@@ -128,9 +128,61 @@ pub enum DriftKind {
     Certificate,
     /// Nobody is on record as the holder of the consensus key that the node runs with.
     SigningKeyClaim,
+    /// `spec.sidecar.image` is not what the pod was made with.
+    SidecarImage,
+    /// `spec.sidecar.port` is not what the pod was made with.
+    SidecarPort,
+    /// `spec.sidecar.resources` is not what the pod was made with.
+    SidecarResources,
+    /// The TLS proxy is to come or to go.
+    SidecarTls,
+    /// The certificate of the TLS proxy is to come from another issuer.
+    SidecarIssuer,
+    /// The pod does not mount the Secret of `spec.validator.signingKey`.
+    SigningKey,
+    /// The pod does not mount the Secret of `spec.validator.nodeKey`.
+    NodeKey,
+    /// `spec.validator.operatorKeyring` is not what the pod was made with.
+    OperatorKeyring,
+    /// `spec.podLabels` is not what the pod was made with.
+    PodLabels,
+    /// `spec.overrides` is not what seid was configured with.
+    Overrides,
+    /// `spec.peers` is not what seid was configured with.
+    Peers,
+    /// `snapshotGeneration` is not what seid was configured with.
+    SnapshotGeneration,
+    /// The node was configured for another mode.
+    Mode,
+    /// A person asked for a pod of today's template.
+    Refresh,
 }
 
 impl DriftKind {
+    /// Every kind.
+    pub const ALL: [Self; 20] = [
+        Self::Image,
+        Self::StatefulSet,
+        Self::Service,
+        Self::ProxyConfig,
+        Self::Certificate,
+        Self::SigningKeyClaim,
+        Self::SidecarImage,
+        Self::SidecarPort,
+        Self::SidecarResources,
+        Self::SidecarTls,
+        Self::SidecarIssuer,
+        Self::SigningKey,
+        Self::NodeKey,
+        Self::OperatorKeyring,
+        Self::PodLabels,
+        Self::Overrides,
+        Self::Peers,
+        Self::SnapshotGeneration,
+        Self::Mode,
+        Self::Refresh,
+    ];
+
     /// What differs or is missing, for a sentence about it.
     #[must_use]
     pub const fn subject(self) -> &'static str {
@@ -141,6 +193,19 @@ impl DriftKind {
             Self::ProxyConfig => "the ConfigMap of the TLS proxy",
             Self::Certificate => "the Certificate of the TLS proxy",
             Self::SigningKeyClaim => "the record that this node holds its consensus key",
+            Self::SidecarImage => "spec.sidecar.image",
+            Self::SidecarPort => "spec.sidecar.port",
+            Self::SidecarResources => "spec.sidecar.resources",
+            Self::SidecarTls | Self::SidecarIssuer => "spec.sidecar.tls",
+            Self::SigningKey => "spec.validator.signingKey",
+            Self::NodeKey => "spec.validator.nodeKey",
+            Self::OperatorKeyring => "spec.validator.operatorKeyring",
+            Self::PodLabels => "spec.podLabels",
+            Self::Overrides => "spec.overrides",
+            Self::Peers => "spec.peers",
+            Self::SnapshotGeneration => "snapshotGeneration",
+            Self::Mode => "the mode",
+            Self::Refresh => "the annotation sei.io/refresh",
         }
     }
 }

@@ -75,6 +75,12 @@ pub struct SeiNodeStatus {
     /// `metadata.generation` of the StatefulSet after the last apply; a later one is somebody else's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stateful_set_generation: Option<i64>,
+    /// Digest of the pod template that was applied last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pod_template: Option<String>,
+    /// Value of the annotation `sei.io/refresh` that was followed last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refreshed: Option<String>,
     /// Every claim that was ever imported; none of them is deleted, whatever the spec says now.
     #[serde(default, rename = "importedPVCs", skip_serializing_if = "Vec::is_empty")]
     pub imported_pvcs: Vec<String>,
@@ -84,7 +90,16 @@ pub struct SeiNodeStatus {
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Default)]
 #[serde(rename_all = "camelCase")]
 pub struct AppliedRecords {
-    /// Image of the sidecar.
+    /// Chain that the data on the volume is of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub chain_id: Option<String>,
+    /// Claim that the data is on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub data_claim: Option<String>,
+    /// How the node got its first state, in words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<String>,
+    /// Image of the sidecar; absent when the spec left it to the platform.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sidecar_image: Option<String>,
     /// HTTP port of the sidecar.
@@ -99,6 +114,9 @@ pub struct AppliedRecords {
     /// Entry of the operator keyring.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub operator_keyring_key_name: Option<String>,
+    /// Data key of the passphrase that opens the operator keyring.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub operator_keyring_passphrase_key: Option<String>,
     /// Labels of the pod.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub pod_labels: BTreeMap<String, String>,

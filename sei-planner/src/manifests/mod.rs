@@ -27,7 +27,7 @@ pub use labels::{NODE_LABEL, bootstrap_labels, resource_labels, selector_labels}
 pub use lease::{KEY_ACKNOWLEDGED_ANNOTATION, KEY_VOLUME_ANNOTATION, KeyNotes, key_lease, key_lease_name};
 pub use proxy::proxy_config;
 pub use service::service;
-pub use statefulset::statefulset;
+pub use statefulset::{statefulset, template_digest};
 pub use volume::{data_claim, required_storage};
 
 use crate::api;

@@ -3,10 +3,11 @@
 
 use super::build::{claim_key, planned, syncs_state};
 use super::observed::PodFacts;
-use super::status::{Projection, Stamp, records};
+use super::records::records;
+use super::status::{Projection, Stamp};
 use super::valid::{InitSource, ValidNode};
 use crate::api::conditions as c;
-use crate::api::{ConditionStatus, NodePhase, PlanPhase, SeiNodeStatus, TaskPlan, TaskStatus, Time};
+use crate::api::{ConditionStatus, DriftKind, NodePhase, PlanPhase, SeiNodeStatus, TaskPlan, TaskStatus, Time};
 use crate::task::codec;
 
 /// Tasks that stand before the claim of a key in plans of ours, too: they make the disk that it is to run on, and look at
@@ -31,7 +32,7 @@ pub fn adopt(node: &ValidNode, status: &SeiNodeStatus, pod: Option<&PodFacts>, n
     let mut next = Projection::of(status, node.generation, now);
     let mut told = Vec::new();
     if came_up_unrecorded(status) {
-        told.extend(image(&mut next, pod));
+        told.extend(image(&mut next, node, pod));
         told.extend(settings(&mut next, node, pod));
     }
     told.extend(plan(&mut next, node));
@@ -44,36 +45,37 @@ pub fn adopt(node: &ValidNode, status: &SeiNodeStatus, pod: Option<&PodFacts>, n
 }
 
 /// The image is what the pod runs, whatever the spec says (S11).
-fn image(next: &mut Projection<'_>, pod: Option<&PodFacts>) -> Option<String> {
+fn image(next: &mut Projection<'_>, node: &ValidNode, pod: Option<&PodFacts>) -> Option<String> {
     let pod = pod.filter(|pod| pod.seid_running && !pod.deleting && !pod.seid_image.is_empty())?;
     if next.status.current_image.is_some() {
         return None;
     }
-    next.stamp(&Stamp::CurrentImage(pod.seid_image.clone()));
+    next.stamp(node, &Stamp::CurrentImage(pod.seid_image.clone()));
     Some(format!("the pod runs {}", pod.seid_image))
 }
 
-/// What a plan of ours would have stamped when it brought this node up.
+/// What a plan of ours would have stamped when it brought this node up. Without a pod, the next one mounts what the spec says,
+/// as far as anybody knows.
 fn settings(next: &mut Projection<'_>, node: &ValidNode, pod: Option<&PodFacts>) -> Option<String> {
     if next.status.observed_mode.is_some() {
         return None;
     }
     next.status.observed_mode = Some(node.mode.field().to_owned());
-    if next.status.applied.is_none() {
-        next.status.applied = Some(records(node));
-    }
-    if let Some(pod) = pod {
-        next.status.signing_key_mounted_secret.clone_from(&pod.signing_key_secret);
-        next.status.node_key_mounted_secret.clone_from(&pod.node_key_secret);
+    next.status.applied.get_or_insert_with(|| records(node));
+    let keys = pod.map_or((&node.signing_key, &node.node_key), |pod| (&pod.signing_key_secret, &pod.node_key_secret));
+    next.status.signing_key_mounted_secret.clone_from(keys.0);
+    next.status.node_key_mounted_secret.clone_from(keys.1);
+    if next.status.current_sidecar_tls.is_none() && pod.is_none_or(|pod| pod.tls_proxy) {
+        next.stamp(node, &Stamp::Follows(DriftKind::SidecarTls));
     }
     if syncs_state(node) {
-        next.stamp(&Stamp::StateSyncConfigured);
+        next.stamp(node, &Stamp::StateSyncConfigured);
     }
     if let (InitSource::S3 { target_height, .. }, Some(_)) = (&node.source, node.bootstrap()) {
-        next.stamp(&Stamp::Bootstrapped(*target_height));
+        next.stamp(node, &Stamp::Bootstrapped(*target_height));
     }
     if node.data_volume.imported {
-        next.stamp(&Stamp::ImportedClaim(node.data_volume.claim.clone()));
+        next.stamp(node, &Stamp::ImportedClaim(node.data_volume.claim.clone()));
     }
     Some("its settings are recorded as the spec has them".to_owned())
 }
@@ -135,7 +137,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::api::{DriftKind, PlanKindName, SeiNode};
+    use crate::api::{PlanKindName, SeiNode};
     use crate::node::{Decision, Observed, PlanKind, decide, drift, settled_status, validate};
     use crate::platform::Platform;
 

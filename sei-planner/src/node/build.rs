@@ -3,13 +3,15 @@
 mod bring_up;
 mod guards;
 mod sidecar;
+mod update;
 
 pub(super) use guards::claim_key;
 pub(super) use sidecar::syncs_state;
+pub use update::Update;
 
 use super::valid::ValidNode;
 use crate::api::{DriftKind, NodePhase, PlanKindName, PlanPhase, PlannedTask, TaskPlan, TaskStatus, UnfinishedTask};
-use crate::task::{ObserveImage, ReplacePod, Task, codec, task_id};
+use crate::task::{Task, codec, task_id};
 
 /// Why a plan exists. Stored with the plan; nothing is ever inferred from its tasks.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,7 +23,7 @@ pub enum PlanKind {
     /// Brings up a validator that founds a chain.
     Genesis(Ground),
     /// Makes a running node follow its spec.
-    Update(Vec<DriftKind>),
+    Update(Update),
     /// Opens the sidecar's gate again.
     MarkReady,
     /// Brings back deleted objects.
@@ -69,7 +71,8 @@ impl PlanKind {
     #[must_use]
     pub fn touches_the_pod(&self) -> bool {
         match self {
-            Self::Init(_) | Self::Bootstrap(_) | Self::Genesis(_) | Self::Update(_) => true,
+            Self::Init(_) | Self::Bootstrap(_) | Self::Genesis(_) => true,
+            Self::Update(update) => update.cycles_the_pod(),
             Self::Repair(missing) => missing.contains(&DriftKind::StatefulSet),
             Self::MarkReady => false,
         }
@@ -77,7 +80,8 @@ impl PlanKind {
 
     fn drift(&self) -> Vec<DriftKind> {
         match self {
-            Self::Update(drift) | Self::Repair(drift) => drift.clone(),
+            Self::Update(update) => update.drift.clone(),
+            Self::Repair(missing) => missing.clone(),
             Self::Init(_) | Self::Bootstrap(_) | Self::Genesis(_) | Self::MarkReady => Vec::new(),
         }
     }
@@ -109,7 +113,7 @@ pub fn build(node: &ValidNode, request: &PlanRequest<'_>) -> TaskPlan {
         PlanKind::Init(ground) => bring_up::init(node, request, ground),
         PlanKind::Bootstrap(ground) => bring_up::bootstrap(node, request, ground),
         PlanKind::Genesis(ground) => bring_up::genesis(node, request, ground),
-        PlanKind::Update(_) => update(node, request),
+        PlanKind::Update(update) => update::update(node, request, update),
         PlanKind::MarkReady => vec![Task::MarkReady],
         PlanKind::Repair(missing) => repair(node, request, missing),
     };
@@ -130,8 +134,7 @@ pub fn build(node: &ValidNode, request: &PlanRequest<'_>) -> TaskPlan {
         failures: (request.failures > 0).then_some(request.failures),
         retry_at: None,
         retry_token: node.retry_token.clone(),
-        // Plans of a node that runs write nothing on the volume.
-        unfinished: if brings_up { request.unfinished.clone() } else { Vec::new() },
+        unfinished: request.unfinished.clone(),
     }
 }
 
@@ -151,33 +154,14 @@ pub(super) fn planned(plan_id: &str, index: usize, task: &Task) -> PlannedTask {
     }
 }
 
-/// Whatever the new pod reads is checked before the old one goes.
-fn update(node: &ValidNode, request: &PlanRequest<'_>) -> Vec<Task> {
-    let mut tasks = guards::keys(node);
-    tasks.extend(guards::tls(node));
-    tasks.extend([
-        Task::ApplyStatefulSet(node.key.clone()),
-        Task::ApplyService(node.key.clone()),
-        replace_pod(node, request),
-        Task::ObserveImage(ObserveImage { node: node.key.clone(), image: node.image.clone() }),
-    ]);
-    tasks.extend(guards::observe_tls(node));
-    tasks.push(Task::MarkReady);
-    tasks
-}
-
 /// A lost StatefulSet takes its pod along, so the gate of the next pod must be opened.
 fn repair(node: &ValidNode, request: &PlanRequest<'_>, missing: &[DriftKind]) -> Vec<Task> {
     if missing.contains(&DriftKind::StatefulSet) {
-        return update(node, request);
+        return update::update(node, request, &Update::default());
     }
     let key = missing.contains(&DriftKind::SigningKeyClaim).then(|| guards::claim_key(node)).flatten();
     let certificate = missing.contains(&DriftKind::Certificate).then(|| guards::certificate(node)).flatten();
     let config = missing.contains(&DriftKind::ProxyConfig).then(|| Task::ApplyRbacProxyConfig(node.key.clone()));
     let service = missing.contains(&DriftKind::Service).then(|| Task::ApplyService(node.key.clone()));
     key.into_iter().chain(certificate).chain(config).chain(service).collect()
-}
-
-fn replace_pod(node: &ValidNode, request: &PlanRequest<'_>) -> Task {
-    Task::ReplacePod(ReplacePod { node: node.key.clone(), pod_uid: request.pod_uid.to_owned() })
 }

@@ -1,13 +1,14 @@
 //! What to do next: start a plan, go on with one, replace it, wait, or nothing.
 
-use super::build::{Ground, PlanKind};
-use super::drift::drift;
+use super::build::{Ground, PlanKind, Update};
+use super::drift::{ConfigChange, DRIFT, config_change, drift};
 use super::observed::{Observed, Presence, SidecarHealth, TaskProbe};
+use super::records::publishes;
 use super::valid::ValidNode;
 use crate::api::{
     DriftKind, NodePhase, PlanKindName, PlanPhase, PlannedTask, SeiNodeStatus, TaskPlan, TaskStatus, Time,
 };
-use crate::task::codec;
+use crate::task::{Task, codec};
 
 /// What a reconcile decided, before anything happened.
 #[derive(Clone, Debug, PartialEq)]
@@ -113,9 +114,9 @@ fn successor(node: &ValidNode, status: &SeiNodeStatus, plan: &TaskPlan, seen: &O
         let (kind, remark) = bring_up(node, status, Some(plan), seen);
         return Decision::Supersede(kind, [why].into_iter().chain(remark).collect());
     }
-    if plan.tasks.iter().any(|task| task.kind == "apply-statefulset") {
-        let drift = drift(node, status, seen.pod.as_ref()).into_iter().map(|(kind, _)| kind).collect();
-        return Decision::Supersede(PlanKind::Update(drift), vec![why]);
+    let (update, said) = update(node, status, seen, Some(plan));
+    if !update.drift.is_empty() || plan.tasks.iter().any(|task| task.kind == "apply-statefulset") {
+        return Decision::Supersede(PlanKind::Update(update), [why].into_iter().chain(said).collect());
     }
     // Without drift, and with nothing missing, only the gate is left, which nobody looked at while the plan ran.
     in_its_place(node, status, seen).unwrap_or_else(|| Decision::Supersede(PlanKind::MarkReady, vec![why]))
@@ -158,8 +159,13 @@ pub fn next_write<'a>(plan: &'a TaskPlan, finished: &'a [String]) -> Option<&'a 
 /// All such tasks, in their order.
 pub(super) fn open_writes<'a>(plan: &'a TaskPlan, finished: &'a [String]) -> impl Iterator<Item = &'a PlannedTask> {
     let open = |task: &&PlannedTask| task.status != TaskStatus::Complete && !finished.contains(&task.id);
-    let writes = |task: &&PlannedTask| codec::decode(&task.kind, &task.params).is_ok_and(|task| task.writes_volume());
-    plan.tasks.iter().filter(move |task| open(task)).filter(writes)
+    plan.tasks.iter().filter(move |task| open(task)).filter(|task| writes_volume(task))
+}
+
+/// Whether the sidecar writes the data volume for this task.
+#[must_use]
+pub fn writes_volume(task: &PlannedTask) -> bool {
+    codec::decode(&task.kind, &task.params).is_ok_and(|task| task.writes_volume())
 }
 
 /// The task that made the Service which should be there now, if the plan made one: the bootstrap's until it is torn down,
@@ -212,16 +218,14 @@ fn decide_failed(node: &ValidNode, status: &SeiNodeStatus, plan: &TaskPlan, seen
         return Decision::Wait(Wait::AfterFailure(plan.retry_at));
     }
     if status.phase() == NodePhase::Running {
+        if plan.kind_name() != PlanKindName::Update {
+            return decide_free(node, status, seen);
+        }
         // The failed update may have applied its template: the next plan compares the pod with it again, whatever else is
         // to be done. An update opens the gate and brings back what is missing, too.
-        let decision = decide_free(node, status, seen);
-        let unproven = plan.kind_name() == PlanKindName::Update;
-        let updates = matches!(decision, Decision::Start(PlanKind::Update(_), _));
-        return if unproven && !updates {
-            Decision::Start(PlanKind::Update(Vec::new()), vec!["the last update failed".to_owned()])
-        } else {
-            decision
-        };
+        let (update, said) = update(node, status, seen, Some(plan));
+        let why = if said.is_empty() { vec!["the last update failed".to_owned()] } else { said };
+        return Decision::Start(PlanKind::Update(update), why);
     }
     let (kind, remark) = bring_up(node, status, Some(plan), seen);
     Decision::Start(kind, ["the last plan failed".to_owned()].into_iter().chain(remark).collect())
@@ -235,10 +239,9 @@ fn decide_free(node: &ValidNode, status: &SeiNodeStatus, seen: &Observed) -> Dec
     }
     let missing = missing(node, seen);
     let missing = if unclaimed(node, status) { [missing, vec![DriftKind::SigningKeyClaim]].concat() } else { missing };
-    let drift = drift(node, status, seen.pod.as_ref());
-    if !drift.is_empty() {
-        let (kinds, why) = drift.into_iter().unzip();
-        return Decision::Start(PlanKind::Update(kinds), why);
+    let (update, why) = update(node, status, seen, None);
+    if !update.drift.is_empty() {
+        return Decision::Start(PlanKind::Update(update), why);
     }
     if !missing.is_empty() {
         let why = missing.iter().map(|kind| format!("{} is {}", kind.subject(), fate(*kind, seen))).collect();
@@ -248,6 +251,75 @@ fn decide_free(node: &ValidNode, status: &SeiNodeStatus, seen: &Observed) -> Dec
         return Decision::Start(PlanKind::MarkReady, vec!["the sidecar lost its ready flag".to_owned()]);
     }
     Decision::Idle
+}
+
+/// What a node that runs needs to follow its spec, with a sentence on each difference. What an earlier plan may have left
+/// half done counts as different, too: nobody stamped it, and it may be there.
+fn update(
+    node: &ValidNode,
+    status: &SeiNodeStatus,
+    seen: &Observed,
+    earlier: Option<&TaskPlan>,
+) -> (Update, Vec<String>) {
+    let (differs, said): (Vec<_>, Vec<_>) = drift(node, status, seen.pod.as_ref()).into_iter().unzip();
+    let doubted = earlier.map(|plan| in_doubt(node, plan, seen)).unwrap_or_default();
+    let rewrite = doubted.iter().any(|kind| is_configuration(*kind));
+    let config = if rewrite { ConfigChange::Rewrite } else { config_change(node, status) };
+    let uploaded = status.applied.as_ref().is_none_or(publishes);
+    let starts_upload = !uploaded && node.snapshots.is_some_and(|snapshots| snapshots.publish);
+    let order = DRIFT.iter().map(|(kind, _)| *kind).chain([DriftKind::Refresh]);
+    let drift = order.filter(|kind| differs.contains(kind) || doubted.contains(kind)).collect();
+    (Update { drift, config, starts_upload }, said)
+}
+
+/// What a plan that did not end may have changed outside of the StatefulSet, which every update applies anyway.
+fn in_doubt(node: &ValidNode, plan: &TaskPlan, seen: &Observed) -> Vec<DriftKind> {
+    let written = configuration_was_written(plan, seen);
+    let doubted = |kind: &DriftKind| match kind {
+        DriftKind::SidecarTls => true,
+        DriftKind::SidecarIssuer => node.tls_issuer().is_some(),
+        kind => written && is_configuration(*kind),
+    };
+    plan.drift.iter().copied().filter(doubted).collect()
+}
+
+/// Whether seid reads it from the files that the sidecar writes.
+fn is_configuration(kind: DriftKind) -> bool {
+    match kind {
+        DriftKind::Overrides | DriftKind::Peers | DriftKind::SnapshotGeneration | DriftKind::Mode => true,
+        DriftKind::Image
+        | DriftKind::StatefulSet
+        | DriftKind::Service
+        | DriftKind::ProxyConfig
+        | DriftKind::Certificate
+        | DriftKind::SigningKeyClaim
+        | DriftKind::SidecarImage
+        | DriftKind::SidecarPort
+        | DriftKind::SidecarResources
+        | DriftKind::SidecarTls
+        | DriftKind::SidecarIssuer
+        | DriftKind::SigningKey
+        | DriftKind::NodeKey
+        | DriftKind::OperatorKeyring
+        | DriftKind::PodLabels
+        | DriftKind::Refresh => false,
+    }
+}
+
+/// Whether an update plan may have written the configuration: not while the pod is there that it replaces first, and not
+/// when the sidecar says that it was not asked.
+fn configuration_was_written(plan: &TaskPlan, seen: &Observed) -> bool {
+    let writes: Vec<&PlannedTask> = plan.tasks.iter().filter(|task| writes_volume(task)).collect();
+    let begun = |task: &&PlannedTask| task.status != TaskStatus::Pending || task.retry_count > 0;
+    if writes.is_empty() || writes.iter().any(begun) || !seen.finished.is_empty() {
+        return !writes.is_empty();
+    }
+    let replaced = plan.tasks.iter().find_map(|task| match codec::decode(&task.kind, &task.params) {
+        Ok(Task::ReplacePod(replace)) => Some(replace.pod_uid),
+        Ok(_) | Err(_) => None,
+    });
+    let old_pod_is_there = seen.pod.as_ref().is_some_and(|pod| replaced.as_deref() == Some(pod.uid.as_str()));
+    !old_pod_is_there && seen.in_flight != TaskProbe::Idle
 }
 
 /// What happened to a lost object.

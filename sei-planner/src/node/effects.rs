@@ -6,17 +6,15 @@
 /// What an edit does to a node that runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Effect {
-    /// A plan starts and follows it.
+    /// A plan starts and follows it: a row of [`DRIFT`](super::DRIFT).
     Followed,
-    /// It stands in objects that every update plan applies, and starts none itself.
-    WithNextUpdate,
-    /// It stands in what the sidecar is told while a node is initialised, and a node that runs is not.
-    AtNextInit,
     /// It is read when the node is deleted.
     AtDeletion,
-    /// It is read once, for the node's first state.
+    /// It is read once, for the node's first state, and the condition `EditWithoutEffect` says so.
     AtCreation,
-    /// The API server refuses to change or remove it. Adding it takes effect like [`Self::WithNextUpdate`].
+    /// The operator refuses it, and the condition `SpecAccepted` says so: the disk holds something else.
+    Refused,
+    /// The API server refuses to change or remove it; to add it is followed, where the operator does not refuse it.
     Fixed,
     /// Nothing reads it.
     Ignored,
@@ -28,45 +26,44 @@ impl Effect {
     pub fn says(self) -> &'static str {
         match self {
             Self::Followed => "is followed at once",
-            Self::WithNextUpdate => {
-                "waits for the next update plan, for example for a new image; it starts none itself"
-            }
-            Self::AtNextInit => {
-                "waits until the node is initialised again; this version does not configure a running node anew"
-            }
             Self::AtDeletion => "is read when the node is deleted; nothing happens before",
             Self::AtCreation => "is read only once, when the node gets its first state",
-            Self::Fixed => "adds what cannot be changed or removed later; it waits for the next update plan",
+            Self::Refused => "is refused by the operator on a node that runs: its disk holds something else",
+            Self::Fixed => "cannot be changed or removed later",
             Self::Ignored => "is ignored: nothing reads the field",
         }
     }
 }
 
 /// Field and effect, sorted by field.
-pub const EFFECTS: [(&str, Effect); 23] = [
-    ("spec.archive", Effect::AtNextInit),
-    ("spec.archive.snapshotGeneration", Effect::AtNextInit),
-    ("spec.chainId", Effect::WithNextUpdate),
-    ("spec.dataVolume.import", Effect::Fixed),
+pub const EFFECTS: [(&str, Effect); 27] = [
+    ("spec.archive", Effect::Refused),
+    ("spec.archive.snapshotGeneration", Effect::Followed),
+    ("spec.chainId", Effect::Refused),
+    ("spec.dataVolume.import", Effect::Refused),
     ("spec.dataVolume.retainOnDelete", Effect::AtDeletion),
     ("spec.entrypoint", Effect::Ignored),
-    ("spec.fullNode", Effect::AtNextInit),
+    ("spec.fullNode", Effect::Followed),
     ("spec.fullNode.snapshot", Effect::AtCreation),
-    ("spec.fullNode.snapshotGeneration", Effect::AtNextInit),
+    ("spec.fullNode.snapshotGeneration", Effect::Followed),
     ("spec.image", Effect::Followed),
-    ("spec.overrides", Effect::AtNextInit),
-    ("spec.peers", Effect::AtNextInit),
-    ("spec.podLabels", Effect::WithNextUpdate),
-    ("spec.replayer", Effect::AtNextInit),
+    ("spec.overrides", Effect::Followed),
+    ("spec.peers", Effect::Followed),
+    ("spec.podLabels", Effect::Followed),
+    ("spec.replayer", Effect::Refused),
     ("spec.replayer.resultExport", Effect::Ignored),
     ("spec.replayer.snapshot", Effect::AtCreation),
-    ("spec.sidecar", Effect::WithNextUpdate),
+    ("spec.sidecar.image", Effect::Followed),
+    ("spec.sidecar.port", Effect::Followed),
+    ("spec.sidecar.resources", Effect::Followed),
+    ("spec.sidecar.tls", Effect::Followed),
     ("spec.sidecar.tls.secretName", Effect::Fixed),
-    ("spec.validator", Effect::AtNextInit),
+    ("spec.validator", Effect::Followed),
     ("spec.validator.genesisCeremony", Effect::AtCreation),
-    ("spec.validator.nodeKey", Effect::Fixed),
-    ("spec.validator.operatorKeyring", Effect::WithNextUpdate),
-    ("spec.validator.signingKey", Effect::Fixed),
+    ("spec.validator.nodeKey", Effect::Followed),
+    ("spec.validator.operatorKeyring", Effect::Followed),
+    ("spec.validator.signingKey", Effect::Followed),
+    ("spec.validator.snapshot", Effect::AtCreation),
 ];
 
 /// The effect of an edit of this field (as `spec.peers[0].static` or `spec.overrides[evm.http_port]`): that of the longest
@@ -74,7 +71,7 @@ pub const EFFECTS: [(&str, Effect); 23] = [
 ///
 /// ```
 /// use sei_planner::node::{Effect, effect};
-/// assert_eq!(effect("spec.overrides[evm.http_port]"), Some(Effect::AtNextInit));
+/// assert_eq!(effect("spec.overrides[evm.http_port]"), Some(Effect::Followed));
 /// assert_eq!(effect("spec.sidecar.tls.secretName"), Some(Effect::Fixed));
 /// assert_eq!(effect("spec.imageX"), None);
 /// ```
@@ -96,8 +93,9 @@ mod tests {
 
     use serde_json::Value;
 
-    use super::{EFFECTS, effect};
+    use super::{EFFECTS, Effect, effect};
     use crate::api::crd;
+    use crate::node::DRIFT;
 
     /// Every field without fields of its own.
     fn leaves(path: &str, schema: &Value, found: &mut BTreeSet<String>) {
@@ -126,6 +124,19 @@ mod tests {
         assert!(found.len() > 30, "{found:?}");
         let silent: Vec<_> = found.iter().filter(|leaf| effect(leaf).is_none()).collect();
         assert!(silent.is_empty(), "an edit of these would be a silent no-op: {silent:?}");
+    }
+
+    #[test]
+    fn what_is_followed_is_in_the_table_of_drift() {
+        let rows: Vec<&str> = DRIFT.iter().flat_map(|(_, fields)| fields.iter().copied()).collect();
+        let stands_below = |field: &str, row: &str| field == row || field.starts_with(&format!("{row}."));
+        for (field, effect) in EFFECTS {
+            let compared = rows.iter().any(|row| stands_below(field, row));
+            assert!(effect != Effect::Followed || compared, "nothing compares {field} with what was applied");
+        }
+        for row in rows {
+            assert_eq!(effect(row), Some(Effect::Followed), "{row} leads to a plan");
+        }
     }
 
     #[test]

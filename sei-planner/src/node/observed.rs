@@ -25,6 +25,8 @@ pub struct Observed {
     pub peers: Vec<String>,
     /// What the sidecar answered, if it was asked.
     pub sidecar: SidecarHealth,
+    /// Digest of the pod template that the operator would apply now.
+    pub pod_template: Option<String>,
     /// Ids of tasks that the sidecar completed and the plan in status does not know of: the write got lost. Asked only
     /// when the plan is about to be replaced.
     pub finished: Vec<String>,
@@ -115,6 +117,8 @@ pub struct PodFacts {
     pub signing_key_secret: Option<String>,
     /// Secret of the node key that the pod mounts.
     pub node_key_secret: Option<String>,
+    /// Secret of the certificate that the pod's TLS proxy serves.
+    pub tls_secret: Option<String>,
     /// Why a container waits, as `container: Reason`, when one does.
     pub waiting: Option<String>,
 }
@@ -142,6 +146,7 @@ impl PodFacts {
             ready: array(&status["conditions"]).any(|c| c["type"] == "Ready" && c["status"] == "True"),
             signing_key_secret: mounted_secret(&pod["spec"], "signing-key"),
             node_key_secret: mounted_secret(&pod["spec"], "node-key"),
+            tls_secret: mounted_secret(&pod["spec"], "sidecar-tls"),
             waiting: statuses().find_map(|c| {
                 let reason = c["state"]["waiting"]["reason"].as_str()?;
                 Some(format!("{}: {reason}", text(&c["name"])))

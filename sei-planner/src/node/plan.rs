@@ -3,6 +3,7 @@
 use super::adopt::adopt;
 use super::build::{PlanRequest, build};
 use super::decide::{Decision, Wait, decide, open_writes};
+use super::fixed::unfollowable;
 use super::observed::{Observed, TaskProbe};
 use super::problem::Problem;
 use super::valid::ValidNode;
@@ -56,6 +57,9 @@ pub fn plan_node(node: &SeiNode, platform: &Platform, seen: &Observed, now: Time
     let stored = node.status.as_ref().unwrap_or(&nothing);
     let adopted = adopt(&valid, stored, seen.pod.as_ref(), now);
     let status = adopted.as_ref().unwrap_or(stored);
+    if let Some(refusal) = unfollowable(&valid, status) {
+        return NodePlan::empty(PlanOutcome::Refused, Vec::new(), refusal.problems);
+    }
     let decision = decide(&valid, status, seen, now);
     match &decision {
         Decision::Start(_, why) | Decision::Supersede(_, why) => {

@@ -5,7 +5,7 @@ use super::observed::Observed;
 use super::plan::draft;
 use super::status::{Ran, Stamp, project_status};
 use super::valid::{InitSource, ValidNode};
-use crate::api::{CurrentSidecarTls, PlanPhase, SeiNodeStatus, TaskStatus, Time};
+use crate::api::{DriftKind, PlanPhase, SeiNodeStatus, TaskStatus, Time};
 use crate::manifests::key_lease_name;
 use crate::task::task_id;
 
@@ -43,10 +43,7 @@ fn stamps(node: &ValidNode, tasks: &[&str]) -> Vec<Stamp> {
     if node.data_volume.imported {
         stamps.push(Stamp::ImportedClaim(node.data_volume.claim.clone()));
     }
-    let issuer = node
-        .tls_issuer()
-        .map(|issuer| CurrentSidecarTls { issuer_name: issuer.name.clone(), issuer_kind: issuer.kind });
-    stamps.extend(issuer.map(Stamp::SidecarTls));
+    stamps.extend(node.tls_issuer().map(|_| Stamp::Follows(DriftKind::SidecarTls)));
     stamps
 }
 

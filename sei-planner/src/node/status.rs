@@ -2,13 +2,16 @@
 
 use super::build::PlanKind;
 use super::decide::{Decision, Wait};
+use super::drift::without_effect;
+use super::group::UpdateGroup;
 use super::observed::{Observed, SidecarHealth};
 use super::problem::Refusal;
+use super::records::{note, records};
 use super::valid::{TlsSource, ValidNode};
 use crate::api::conditions as c;
 use crate::api::{
-    AppliedRecords, Condition, ConditionStatus, CurrentSidecarTls, NodePhase, PlanPhase, SeiNodeStatus,
-    SidecarTlsStatus, TaskPlan, TaskStatus, Time,
+    Condition, ConditionStatus, CurrentSidecarTls, DriftKind, NodePhase, PlanPhase, SeiNodeStatus, SidecarTlsStatus,
+    TaskPlan, TaskStatus, Time,
 };
 use crate::inspect::TlsVerdict;
 use crate::step::LOST_GROUND_SECONDS;
@@ -31,17 +34,23 @@ pub enum Stamp {
     StatefulSetApplied(i64),
     /// The node holds the consensus key of this Lease.
     SigningKeyHeld(String),
-    /// A person must say that a consensus key may move.
+    /// A person must say that a consensus key may move, or may sign.
     AskForKey {
-        /// Why.
+        /// Reason of the condition.
+        reason: &'static str,
+        /// Why, and what must be true before the answer, in sentences without the last full stop.
         why: String,
         /// Value the annotation `sei.io/acknowledge` must have.
         token: String,
     },
     /// The bootstrap Job reached this height.
     Bootstrapped(i64),
-    /// The running pod serves the certificate of this issuer.
-    SidecarTls(CurrentSidecarTls),
+    /// The running pod serves the certificate of this issuer; none, when it has no TLS proxy.
+    SidecarTls(Option<CurrentSidecarTls>),
+    /// Digest of the pod template that was applied.
+    PodTemplate(String),
+    /// The node follows its spec in this setting.
+    Follows(DriftKind),
     /// Something that a plan needs passed every check, or not.
     Check {
         /// Type of the condition that says so.
@@ -91,13 +100,14 @@ pub fn project_status(
             next.sidecar(&seen.sidecar);
             next.tls(node, seen.tls_secret.as_ref());
             for stamp in *stamps {
-                next.stamp(stamp);
+                next.stamp(node, stamp);
             }
             next.decision(decision);
             next.question(node, decision, stamps);
             if let Some(plan) = plan {
                 next.plan(node, plan);
             }
+            next.left_undone(node, seen);
         }
     }
     next.status
@@ -178,7 +188,7 @@ impl<'a> Projection<'a> {
         }
     }
 
-    pub(super) fn stamp(&mut self, stamp: &Stamp) {
+    pub(super) fn stamp(&mut self, node: &ValidNode, stamp: &Stamp) {
         match stamp {
             Stamp::CurrentImage(image) => self.status.current_image = Some(image.clone()),
             Stamp::SidecarReady => self.sidecar(&SidecarHealth::Ready),
@@ -197,7 +207,9 @@ impl<'a> Projection<'a> {
             Stamp::AskForKey { .. } => {}
             Stamp::StatefulSetApplied(generation) => self.status.stateful_set_generation = Some(*generation),
             Stamp::Bootstrapped(height) => self.status.bootstrapped_height = Some(*height),
-            Stamp::SidecarTls(issuer) => self.status.current_sidecar_tls = Some(issuer.clone()),
+            Stamp::SidecarTls(issuer) => self.status.current_sidecar_tls.clone_from(issuer),
+            Stamp::PodTemplate(digest) => self.status.pod_template = Some(digest.clone()),
+            Stamp::Follows(kind) => note(&mut self.status, node, *kind),
             Stamp::Check { condition, status, reason, message } => self.condition(condition, *status, reason, message),
         }
     }
@@ -220,8 +232,9 @@ impl<'a> Projection<'a> {
 
     fn started(&mut self, kind: &PlanKind, why: &[String]) {
         match kind {
-            PlanKind::Update(_) => {
-                self.condition(c::NODE_UPDATE_IN_PROGRESS, ConditionStatus::True, c::UPDATE_STARTED, &why.join("; "));
+            PlanKind::Update(update) => {
+                let reason = update_started(&update.drift);
+                self.condition(c::NODE_UPDATE_IN_PROGRESS, ConditionStatus::True, &reason, &why.join("; "));
             }
             PlanKind::Init(ground) | PlanKind::Bootstrap(ground) | PlanKind::Genesis(ground) => {
                 self.status.state_sync_configured = ground.state_sync_done.then_some(true);
@@ -249,10 +262,7 @@ impl<'a> Projection<'a> {
     /// The one question that waits for a person, if there is one.
     fn question(&mut self, node: &ValidNode, decision: &Decision, stamps: &[Stamp]) {
         let about_key = stamps.iter().find_map(|stamp| match stamp {
-            Stamp::AskForKey { why, token } => {
-                let answer = "Once nothing signs with it any more, and the newest sign state is on this node's disk";
-                Some((c::SIGNING_KEY_MOVES, format!("{why}. {answer}"), token))
-            }
+            Stamp::AskForKey { reason, why, token } => Some((*reason, why.clone(), token)),
             Stamp::CurrentImage(_)
             | Stamp::SidecarReady
             | Stamp::StateSyncConfigured
@@ -261,6 +271,8 @@ impl<'a> Projection<'a> {
             | Stamp::SigningKeyHeld(_)
             | Stamp::Bootstrapped(_)
             | Stamp::SidecarTls(_)
+            | Stamp::PodTemplate(_)
+            | Stamp::Follows(_)
             | Stamp::Check { .. } => None,
         });
         let asked = match decision {
@@ -278,7 +290,7 @@ impl<'a> Projection<'a> {
         };
         match asked {
             Some((reason, what, token)) => {
-                let message = format!("{what}: {}", answer(node, token));
+                let message = format!("{what}: {}", command(node, crate::api::ACKNOWLEDGE_ANNOTATION, token));
                 self.condition(c::AWAITING_ACKNOWLEDGEMENT, ConditionStatus::True, reason, &message);
             }
             None if self.asks() => {
@@ -335,6 +347,48 @@ impl<'a> Projection<'a> {
         }
     }
 
+    /// What a node that rests does not follow, and why.
+    fn left_undone(&mut self, node: &ValidNode, seen: &Observed) {
+        let busy = self.status.plan.as_ref().is_some_and(|plan| plan.phase == PlanPhase::Active);
+        if self.status.phase() != NodePhase::Running || busy {
+            return;
+        }
+        let told = without_effect(node, &self.status);
+        self.while_it_lasts(
+            c::EDIT_WITHOUT_EFFECT,
+            c::READ_AT_CREATION,
+            told,
+            "the spec asks for nothing that cannot be",
+        );
+        let applied = self.status.pod_template.as_ref().zip(seen.pod_template.as_ref());
+        let outdated = applied.filter(|(applied, today)| applied != today).map(|(_, today)| {
+            format!(
+                "the operator would make the pod differently now; it does so with the next update, or at once: {}",
+                command(node, crate::api::REFRESH_ANNOTATION, today)
+            )
+        });
+        if applied.is_some() {
+            self.while_it_lasts(
+                c::TEMPLATE_OUTDATED,
+                c::PLATFORM_CHANGED,
+                outdated,
+                "the pod is as the operator would make it",
+            );
+        }
+    }
+
+    /// A condition that is there only since it was true once.
+    fn while_it_lasts(&mut self, kind: &str, reason: &str, told: Option<String>, over: &str) {
+        let known = self.status.condition(kind).map(|known| known.status);
+        match told {
+            Some(told) => self.condition(kind, ConditionStatus::True, reason, &told),
+            None if known == Some(ConditionStatus::True) => {
+                self.condition(kind, ConditionStatus::False, c::NO_LONGER, over);
+            }
+            None => {}
+        }
+    }
+
     fn updating(&self) -> bool {
         self.status.condition(c::NODE_UPDATE_IN_PROGRESS).is_some_and(|known| known.status == ConditionStatus::True)
     }
@@ -374,34 +428,15 @@ fn storable(message: &str) -> &str {
     message.char_indices().nth(MESSAGE_CHARS_MAX).map_or(message, |(end, _)| &message[..end])
 }
 
-/// The whole command that answers a question.
-fn answer(node: &ValidNode, token: &str) -> String {
-    format!(
-        "kubectl annotate seinode {} -n {} --overwrite {}={token}",
-        node.key.name,
-        node.key.namespace,
-        crate::api::ACKNOWLEDGE_ANNOTATION
-    )
+/// The whole command that sets an annotation.
+fn command(node: &ValidNode, annotation: &str, value: &str) -> String {
+    format!("kubectl annotate seinode {} -n {} --overwrite {annotation}={value}", node.key.name, node.key.namespace)
 }
 
-/// What an init plan applied.
-pub(super) fn records(node: &ValidNode) -> AppliedRecords {
-    AppliedRecords {
-        sidecar_image: Some(node.sidecar_image.clone()),
-        sidecar_port: Some(node.sidecar_port),
-        sidecar_resources: node.sidecar_resources.clone(),
-        operator_keyring_secret: node.keyring.as_ref().map(|keyring| keyring.secret.clone()),
-        operator_keyring_key_name: node.keyring.as_ref().map(|keyring| keyring.key_name.clone()),
-        pod_labels: node.pod_labels.clone(),
-        overrides: node.overrides.clone(),
-        peers: node.peers.clone(),
-        snapshot_generation: node.snapshots.map(|snapshots| crate::api::SnapshotGeneration {
-            tendermint: Some(crate::api::TendermintSnapshots {
-                keep_recent: snapshots.keep_recent,
-                publish: snapshots.publish.then_some(crate::api::SnapshotPublish {}),
-            }),
-        }),
-    }
+/// Why an update is under way: a word for each group of differences, in this order, as in `UpdateAndTLSToggleStarted`.
+fn update_started(drift: &[DriftKind]) -> String {
+    let words = UpdateGroup::of(drift).into_iter().map(UpdateGroup::word).collect::<Vec<_>>();
+    format!("{}Started", words.join("And"))
 }
 
 #[cfg(test)]

@@ -1,6 +1,8 @@
 //! What a status change amounts to, as values: metrics and logs are told of the same transitions, and never of a poll (O2, O5).
 
-use crate::api::{ConditionStatus, NodePhase, PlanKindName, PlanPhase, SeiNodeStatus, TaskPlan, TaskStatus, Time};
+use crate::api::{
+    ConditionStatus, DriftKind, NodePhase, PlanKindName, PlanPhase, SeiNodeStatus, TaskPlan, TaskStatus, Time,
+};
 
 /// One thing that a status change says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,6 +22,8 @@ pub enum Transition {
         id: String,
         /// Why the plan exists, as stored.
         kind: Option<PlanKindName>,
+        /// The differences that it removes, or what it brings back.
+        drift: Vec<DriftKind>,
     },
     /// A plan is over.
     PlanEnded {
@@ -27,6 +31,8 @@ pub enum Transition {
         id: String,
         /// Why the plan existed, as stored. Absent in plans of the controller before us: nothing is guessed from tasks.
         kind: Option<PlanKindName>,
+        /// The differences that it was to remove, or what it was to bring back.
+        drift: Vec<DriftKind>,
         /// How it ended.
         end: PlanEnd,
         /// From its start to its end; absent when nobody noted its start.
@@ -115,7 +121,10 @@ pub fn transitions(old: &SeiNodeStatus, new: &SeiNodeStatus, now: Time) -> Vec<T
             found.extend(failed_tasks(before, after));
             found.extend(plan_over(before, after, now));
         }
-        (Some(_) | None, Some(after)) => found.push(Transition::PlanStarted { id: after.id.clone(), kind: after.kind }),
+        (Some(_) | None, Some(after)) => {
+            let (id, drift) = (after.id.clone(), after.drift.clone());
+            found.push(Transition::PlanStarted { id, kind: after.kind, drift });
+        }
         (Some(_) | None, None) => {}
     }
     found.extend(conditions(old, new));
@@ -148,7 +157,7 @@ fn ended(plan: &TaskPlan, end: PlanEnd, now: Time) -> Transition {
     // Plans of the controller before us do not say when they were stored; their first task was posted right after.
     let since = plan.started_at.or_else(|| plan.tasks.first().and_then(|task| task.submitted_at));
     let seconds = since.map(|since| seconds_between(since, now));
-    Transition::PlanEnded { id: plan.id.clone(), kind: plan.kind, end, seconds }
+    Transition::PlanEnded { id: plan.id.clone(), kind: plan.kind, drift: plan.drift.clone(), end, seconds }
 }
 
 fn failed_tasks<'a>(before: &'a TaskPlan, after: &'a TaskPlan) -> impl Iterator<Item = Transition> + 'a {

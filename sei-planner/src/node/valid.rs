@@ -1,11 +1,12 @@
 //! A node whose spec can be planned: what a spec means, with every default filled in.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use k8s_openapi::api::core::v1::ResourceRequirements;
 
 use super::observed::PodFacts;
-use crate::api::{IssuerKind, PeerSource};
+use crate::api::{IssuerKind, PeerSource, TendermintSnapshots};
 use crate::names::NodeKey;
 
 /// Port of the TLS proxy in front of a sidecar.
@@ -40,6 +41,8 @@ pub struct ValidNode {
     pub pod_labels: BTreeMap<String, String>,
     /// Image of the sidecar.
     pub sidecar_image: String,
+    /// Whether the spec names [`Self::sidecar_image`]; the platform does otherwise.
+    pub names_sidecar_image: bool,
     /// HTTP port of the sidecar.
     pub sidecar_port: i32,
     /// Resources of the sidecar.
@@ -58,6 +61,8 @@ pub struct ValidNode {
     pub retry_token: Option<String>,
     /// Value of the annotation `sei.io/acknowledge`.
     pub acknowledgement: Option<String>,
+    /// Value of the annotation `sei.io/refresh`.
+    pub refresh_token: Option<String>,
 }
 
 impl ValidNode {
@@ -145,6 +150,12 @@ impl Mode {
         }
     }
 
+    /// The mode that this member of `spec` chooses.
+    #[must_use]
+    pub fn of_field(field: &str) -> Option<Self> {
+        [Self::FullNode, Self::Archive, Self::Replayer, Self::Validator].into_iter().find(|mode| mode.field() == field)
+    }
+
     /// Name of the member of `spec` that chooses the mode.
     #[must_use]
     pub fn field(self) -> &'static str {
@@ -175,6 +186,19 @@ pub enum InitSource {
     },
 }
 
+impl fmt::Display for InitSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Genesis => f.write_str("genesis"),
+            Self::StateSync(sync) => write!(f, "stateSync{sync}"),
+            Self::S3 { target_height, sync, bootstrap_image: None } => write!(f, "s3 up to {target_height}{sync}"),
+            Self::S3 { target_height, sync, bootstrap_image: Some(image) } => {
+                write!(f, "s3 up to {target_height}{sync}, by {image}")
+            }
+        }
+    }
+}
+
 /// What a bootstrap Job runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Bootstrap<'a> {
@@ -191,6 +215,18 @@ pub struct SyncSettings {
     pub trust_period: String,
     /// Blocks to fetch behind the snapshot.
     pub backfill_blocks: i64,
+}
+
+impl fmt::Display for SyncSettings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !self.trust_period.is_empty() {
+            write!(f, ", trusted for {}", self.trust_period)?;
+        }
+        if self.backfill_blocks != 0 {
+            write!(f, ", with {} blocks behind it", self.backfill_blocks)?;
+        }
+        Ok(())
+    }
 }
 
 /// One node's part in a genesis ceremony.
@@ -213,6 +249,14 @@ pub struct Snapshots {
     pub keep_recent: i32,
     /// Whether the sidecar uploads them.
     pub publish: bool,
+}
+
+impl Snapshots {
+    /// The settings as they stand in a spec.
+    #[must_use]
+    pub fn of(tendermint: &TendermintSnapshots) -> Self {
+        Self { keep_recent: tendermint.keep_recent, publish: tendermint.publish.is_some() }
+    }
 }
 
 /// The TLS proxy in front of a sidecar.

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use super::problem::{Problem, Refusal};
 use super::valid::{DataVolume, Mode, ValidNode};
 use crate::api::conditions::INVALID_SPEC;
-use crate::api::{ACKNOWLEDGE_ANNOTATION, RETRY_ANNOTATION, SeiNode, SeiNodeSpec};
+use crate::api::{ACKNOWLEDGE_ANNOTATION, REFRESH_ANNOTATION, RETRY_ANNOTATION, SeiNode, SeiNodeSpec};
 use crate::config::{KNOWN_KEYS, is_known_key};
 use crate::names::NodeKey;
 use crate::platform::Platform;
@@ -39,6 +39,7 @@ pub fn validate(node: &SeiNode, platform: &Platform) -> Result<ValidNode, Refusa
 
     let annotation = |name: &str| node.metadata.annotations.as_ref().and_then(|all| all.get(name)).cloned();
     let sidecar = spec.sidecar.as_ref();
+    let sidecar_image = sidecar.and_then(|s| s.image.clone()).filter(|image| !image.is_empty());
     Ok(ValidNode {
         uid: node.metadata.uid.clone().unwrap_or_default(),
         generation: node.metadata.generation.unwrap_or_default(),
@@ -51,10 +52,8 @@ pub fn validate(node: &SeiNode, platform: &Platform) -> Result<ValidNode, Refusa
         peers: spec.peers.clone(),
         overrides: spec.overrides.clone(),
         pod_labels: spec.pod_labels.clone(),
-        sidecar_image: sidecar
-            .and_then(|s| s.image.clone())
-            .filter(|image| !image.is_empty())
-            .unwrap_or_else(|| platform.sidecar_image.clone()),
+        names_sidecar_image: sidecar_image.is_some(),
+        sidecar_image: sidecar_image.unwrap_or_else(|| platform.sidecar_image.clone()),
         sidecar_port,
         sidecar_resources: sidecar.and_then(|s| s.resources.clone()),
         tls,
@@ -64,6 +63,7 @@ pub fn validate(node: &SeiNode, platform: &Platform) -> Result<ValidNode, Refusa
         data_volume: data_volume(spec, &key),
         retry_token: annotation(RETRY_ANNOTATION),
         acknowledgement: annotation(ACKNOWLEDGE_ANNOTATION),
+        refresh_token: annotation(REFRESH_ANNOTATION),
         key,
     })
 }

@@ -8,7 +8,8 @@ use thiserror::Error;
 
 use super::{
     BootstrapRef, ConfigIntent, ConfigureStateSync, DiscoverPeers, GenerateGentx, GenerateIdentity, KeyringRef,
-    ObserveImage, PeerQuery, ReplacePod, SecretRef, SidecarCert, SnapshotRestore, Task,
+    ObserveApplied, ObserveImage, PeerQuery, ReplacePod, SecretRef, SidecarCert, SnapshotRestore, Task,
+    observed_setting,
 };
 use crate::api::IssuerKind;
 use crate::names::NodeKey;
@@ -38,11 +39,17 @@ pub fn stored_params(task: &Task) -> Value {
         Task::EnsureDataPvc(node)
         | Task::ApplyStatefulSet(node)
         | Task::ApplyService(node)
-        | Task::ApplyRbacProxyConfig(node) => node_ref(node),
+        | Task::ApplyRbacProxyConfig(node)
+        | Task::DeleteRbacProxyConfig(node)
+        | Task::DeleteSidecarCert(node) => node_ref(node),
+        Task::ObserveApplied(observe) => node_ref(&observe.node),
         Task::ApplySidecarCert(cert) | Task::WaitForSidecarTlsSecret(cert) | Task::ObserveSidecarTls(cert) => {
             certificate(cert)
         }
-        Task::ValidateSigningKey(key) | Task::ValidateNodeKey(key) | Task::ClaimSigningKey(key) => {
+        Task::ValidateSigningKey(key)
+        | Task::ValidateNodeKey(key)
+        | Task::ClaimSigningKey(key)
+        | Task::AwaitCaughtUp(key) => {
             json!({ "secretName": key.secret_name, "namespace": key.namespace })
         }
         Task::ValidateOperatorKeyring(keyring) => json!({
@@ -67,7 +74,13 @@ pub fn stored_params(task: &Task) -> Value {
             "GenesisParams": gentx.genesis_params,
         }),
         Task::UploadGenesisArtifacts(node) => json!({ "NodeName": node }),
-        Task::ReplacePod(replace) => with(node_ref(&replace.node), "podUID", &replace.pod_uid),
+        Task::ReplacePod(replace) => {
+            let mut params = with(node_ref(&replace.node), "podUID", &replace.pod_uid);
+            if replace.restart {
+                params["restart"] = Value::from(true);
+            }
+            params
+        }
         Task::ObserveImage(observe) => with(node_ref(&observe.node), "image", &observe.image),
         Task::SnapshotRestore(restore) => json!({ "TargetHeight": restore.target_height }),
         Task::ConfigApply(intent) => intent_params(intent, false),
@@ -104,6 +117,10 @@ pub fn posted_params(task: &Task) -> Option<Value> {
         | Task::ReplacePod(_)
         | Task::ObserveImage(_)
         | Task::ObserveSidecarTls(_)
+        | Task::ObserveApplied(_)
+        | Task::DeleteRbacProxyConfig(_)
+        | Task::DeleteSidecarCert(_)
+        | Task::AwaitCaughtUp(_)
         | Task::DeployBootstrapService(_)
         | Task::DeployBootstrapJob(_)
         | Task::AwaitBootstrapComplete(_)
@@ -155,6 +172,9 @@ pub fn decode(kind: &str, params: &Value) -> Result<Task, CodecError> {
         "apply-sidecar-cert" => Task::ApplySidecarCert(read::<StoredNode>(kind, params)?.certificate()),
         "wait-for-sidecar-tls-secret" => Task::WaitForSidecarTlsSecret(read::<StoredNode>(kind, params)?.certificate()),
         "observe-sidecar-tls" => Task::ObserveSidecarTls(read::<StoredNode>(kind, params)?.certificate()),
+        "delete-rbac-proxy-config" => Task::DeleteRbacProxyConfig(read::<StoredNode>(kind, params)?.key()),
+        "delete-sidecar-cert" => Task::DeleteSidecarCert(read::<StoredNode>(kind, params)?.key()),
+        "await-caught-up" => Task::AwaitCaughtUp(read::<StoredSecrets>(kind, params)?.secret()),
         "validate-signing-key" => Task::ValidateSigningKey(read::<StoredSecrets>(kind, params)?.secret()),
         "claim-signing-key" => Task::ClaimSigningKey(read::<StoredSecrets>(kind, params)?.secret()),
         "validate-node-key" => Task::ValidateNodeKey(read::<StoredSecrets>(kind, params)?.secret()),
@@ -169,7 +189,7 @@ pub fn decode(kind: &str, params: &Value) -> Result<Task, CodecError> {
         "set-genesis-peers" => Task::SetGenesisPeers,
         "replace-pod" => {
             let stored: StoredNode = read(kind, params)?;
-            Task::ReplacePod(ReplacePod { node: stored.key(), pod_uid: stored.poduid })
+            Task::ReplacePod(ReplacePod { node: stored.key(), restart: stored.restart, pod_uid: stored.poduid })
         }
         "observe-image" => {
             let stored: StoredNode = read(kind, params)?;
@@ -191,7 +211,10 @@ pub fn decode(kind: &str, params: &Value) -> Result<Task, CodecError> {
         "config-validate" => Task::ConfigValidate,
         "snapshot-upload" => Task::SnapshotUpload,
         "mark-ready" => Task::MarkReady,
-        unknown => return Err(CodecError::UnknownType(unknown.to_owned())),
+        other => {
+            let drift = observed_setting(other).ok_or_else(|| CodecError::UnknownType(other.to_owned()))?;
+            Task::ObserveApplied(ObserveApplied { node: read::<StoredNode>(kind, params)?.key(), drift })
+        }
     })
 }
 
@@ -300,6 +323,7 @@ struct StoredNode {
     nodename: String,
     namespace: String,
     poduid: String,
+    restart: bool,
     image: String,
     issuername: String,
     issuerkind: Option<IssuerKind>,

@@ -39,6 +39,11 @@ pub fn fan_out_id(node: &str, what: FanOut, parent_task_id: &str) -> String {
     named(FAN_OUT_NAMESPACE, &[node, what, parent_task_id])
 }
 
+/// Eight hexadecimal digits that are others for another text.
+pub(crate) fn digest(text: &str) -> String {
+    named(TASK_NAMESPACE, &["digest", text]).chars().take(8).collect()
+}
+
 /// The UUID v5 of these parts, joined by `/`. Every task of every plan has one, so the hash is the processor's own where it
 /// has one.
 fn named(namespace: Uuid, parts: &[&str]) -> String {

@@ -4,9 +4,11 @@ pub mod codec;
 mod ids;
 mod payloads;
 
+pub(crate) use ids::digest;
 pub use ids::{FanOut, fan_out_id, task_id};
 pub use payloads::*;
 
+use crate::api::DriftKind;
 use crate::names::NodeKey;
 
 /// One unit of work, with the values it will apply.
@@ -16,6 +18,8 @@ pub enum Task {
     EnsureDataPvc(NodeKey),
     /// Checks the Secret with the consensus key.
     ValidateSigningKey(SecretRef),
+    /// Waits until a node that runs without a consensus key has caught up with its chain.
+    AwaitCaughtUp(SecretRef),
     /// Takes the consensus key for this node, so that no other node signs with it.
     ClaimSigningKey(SecretRef),
     /// Checks the Secret with the P2P identity.
@@ -36,8 +40,14 @@ pub enum Task {
     ReplacePod(ReplacePod),
     /// Waits until a pod of the applied template runs the image, and stamps it.
     ObserveImage(ObserveImage),
-    /// Waits until a pod of the applied template serves the certificate of this issuer, and stamps it.
+    /// Waits until a pod of the applied template serves the certificate of this issuer, or has no TLS proxy, and stamps it.
     ObserveSidecarTls(SidecarCert),
+    /// Waits until a pod of the applied template runs, and stamps one setting that it was made with.
+    ObserveApplied(ObserveApplied),
+    /// Deletes the configuration of a TLS proxy that is gone.
+    DeleteRbacProxyConfig(NodeKey),
+    /// Deletes the Certificate of a TLS proxy that is gone.
+    DeleteSidecarCert(NodeKey),
     /// Makes the Service through which the bootstrap pod is reached.
     DeployBootstrapService(BootstrapRef),
     /// Makes the Job that syncs up to a height.
@@ -118,6 +128,46 @@ impl TaskType {
     }
 }
 
+/// Type of [`Task::ObserveApplied`] for kinds that have none.
+const OBSERVE_NOTHING: &str = "observe-applied";
+
+/// Whether [`Task::ObserveApplied`] stamps the record of this kind of drift.
+pub(crate) fn has_setting_observer(drift: DriftKind) -> bool {
+    observer(drift) != OBSERVE_NOTHING
+}
+
+/// The kind of drift whose record a task of this type stamps.
+fn observed_setting(kind: &str) -> Option<DriftKind> {
+    DriftKind::ALL.into_iter().find(|drift| has_setting_observer(*drift) && observer(*drift) == kind)
+}
+
+/// Type of the task that observes a setting.
+const fn observer(drift: DriftKind) -> &'static str {
+    match drift {
+        DriftKind::SidecarImage => "observe-sidecar-image",
+        DriftKind::SidecarPort => "observe-sidecar-port",
+        DriftKind::SidecarResources => "observe-sidecar-resources",
+        DriftKind::SigningKey => "observe-signing-key",
+        DriftKind::NodeKey => "observe-node-key",
+        DriftKind::OperatorKeyring => "observe-operator-keyring",
+        DriftKind::PodLabels => "observe-pod-labels",
+        DriftKind::Overrides => "observe-overrides",
+        DriftKind::Peers => "observe-peers",
+        DriftKind::SnapshotGeneration => "observe-snapshot-generation",
+        DriftKind::Mode => "observe-mode",
+        DriftKind::Refresh => "observe-refresh",
+        // These have observers of their own, and objects are there or not.
+        DriftKind::Image
+        | DriftKind::SidecarTls
+        | DriftKind::SidecarIssuer
+        | DriftKind::StatefulSet
+        | DriftKind::Service
+        | DriftKind::ProxyConfig
+        | DriftKind::Certificate
+        | DriftKind::SigningKeyClaim => OBSERVE_NOTHING,
+    }
+}
+
 impl Task {
     /// What holds for every task of this type.
     #[must_use]
@@ -126,6 +176,7 @@ impl Task {
         match self {
             Self::EnsureDataPvc(_) => TaskType::operator("ensure-data-pvc"),
             Self::ValidateSigningKey(_) => TaskType::operator("validate-signing-key"),
+            Self::AwaitCaughtUp(_) => TaskType::operator("await-caught-up"),
             Self::ClaimSigningKey(_) => TaskType::operator("claim-signing-key"),
             Self::ValidateNodeKey(_) => TaskType::operator("validate-node-key"),
             Self::ValidateOperatorKeyring(_) => TaskType::operator("validate-operator-keyring"),
@@ -137,6 +188,9 @@ impl Task {
             Self::ReplacePod(_) => TaskType { max_retries: 3, ..TaskType::operator("replace-pod") },
             Self::ObserveImage(_) => TaskType::operator("observe-image"),
             Self::ObserveSidecarTls(_) => TaskType::operator("observe-sidecar-tls"),
+            Self::ObserveApplied(observe) => TaskType::operator(observer(observe.drift)),
+            Self::DeleteRbacProxyConfig(_) => TaskType::operator("delete-rbac-proxy-config"),
+            Self::DeleteSidecarCert(_) => TaskType::operator("delete-sidecar-cert"),
             Self::DeployBootstrapService(_) => TaskType::operator("deploy-bootstrap-service"),
             Self::DeployBootstrapJob(_) => TaskType::operator("deploy-bootstrap-job"),
             Self::AwaitBootstrapComplete(_) => TaskType::operator("await-bootstrap-complete"),

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::api::DriftKind;
 use crate::names::NodeKey;
 use crate::node::Issuer;
 
@@ -78,6 +79,17 @@ pub struct ReplacePod {
     pub node: NodeKey,
     /// Uid of the pod that was there when the plan was made; empty when there was none. Only this pod is deleted (S13).
     pub pod_uid: String,
+    /// Delete it even if it is of the applied template: seid is to read its configuration again.
+    pub restart: bool,
+}
+
+/// Which setting a pod must have been made with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ObserveApplied {
+    /// The node.
+    pub node: NodeKey,
+    /// The setting: one of those that have an observer.
+    pub drift: DriftKind,
 }
 
 /// Which image must run.

@@ -1,9 +1,9 @@
 //! What each task does to the small world; the answers are those of `sei-tasks/src/execute`.
 
-use sei_planner::api::{PlanPhase, PlannedTask, TaskPlan, TaskStatus};
+use sei_planner::api::{DriftKind, PlanPhase, PlannedTask, TaskPlan, TaskStatus};
 use sei_planner::node::{Stamp, ValidNode};
 use sei_planner::step::{Failure, Outcome, Waiting};
-use sei_planner::task::Task;
+use sei_planner::task::{ReplacePod, Task};
 
 use crate::models::Rules;
 use crate::names::{Names, pod_uid};
@@ -64,7 +64,7 @@ impl<'a> Hands<'a> {
                 self.state.proxy_config = true;
                 done()
             }
-            Task::ReplacePod(replace) => self.replace_pod(&replace.pod_uid),
+            Task::ReplacePod(replace) => self.replace_pod(replace),
             Task::ObserveImage(observe) => self.observe_image(&observe.image),
             Task::DeployBootstrapJob(_) => self.deploy_job(),
             Task::AwaitBootstrapComplete(_) => self.await_job(),
@@ -87,7 +87,11 @@ impl<'a> Hands<'a> {
             | Task::ClaimSigningKey(_)
             | Task::ApplySidecarCert(_)
             | Task::WaitForSidecarTlsSecret(_)
-            | Task::ObserveSidecarTls(_) => done(),
+            | Task::ObserveSidecarTls(_)
+            | Task::AwaitCaughtUp(_)
+            | Task::DeleteRbacProxyConfig(_)
+            | Task::DeleteSidecarCert(_) => done(),
+            Task::ObserveApplied(observe) => self.observe_applied(observe.drift),
         }
     }
 
@@ -118,18 +122,28 @@ impl<'a> Hands<'a> {
         if pod.template == set.template || counters_say_so { Template::Applied(pod) } else { Template::Stale(pod) }
     }
 
-    fn replace_pod(&mut self, uid: &str) -> Outcome {
+    fn replace_pod(&mut self, replace: &ReplacePod) -> Outcome {
         match self.look_at_pod() {
             Template::Not(outcome) => outcome,
-            Template::Applied(pod) => when_running(pod, Vec::new()),
-            Template::Stale(pod) if pod_uid(pod.number) == uid => {
-                if self.state.set.is_none_or(|set| set.template == pod.template) {
+            Template::Applied(pod) if !(replace.restart && pod_uid(pod.number) == replace.pod_uid) => {
+                when_running(pod, Vec::new())
+            }
+            Template::Applied(pod) | Template::Stale(pod) if pod_uid(pod.number) == replace.pod_uid => {
+                if !replace.restart && self.state.set.is_none_or(|set| set.template == pod.template) {
                     self.violations.push(violation("S13", "a pod of the applied template is deleted"));
                 }
                 self.state.pod = Some(Pod { deleting: true, ..pod });
                 pod_to_run()
             }
-            Template::Stale(_) => lost_ground("another pod of an older template"),
+            Template::Applied(_) | Template::Stale(_) => lost_ground("another pod of an older template"),
+        }
+    }
+
+    fn observe_applied(&self, drift: DriftKind) -> Outcome {
+        match self.look_at_pod() {
+            Template::Not(outcome) => outcome,
+            Template::Stale(_) => lost_ground("the pod is of an older template again"),
+            Template::Applied(pod) => when_running(pod, vec![Stamp::Follows(drift)]),
         }
     }
 

@@ -2,7 +2,7 @@
 //! a trap.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap, HashMap};
+use std::collections::{BTreeMap, BinaryHeap, HashMap, VecDeque};
 use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
@@ -15,6 +15,9 @@ use crate::world::{Event, State, disturbances, fair_steps};
 
 /// A model with more states than this grew without bound.
 const STATES_MAX: usize = 16_000_000;
+/// Of a model that is to have so many states, one in so many is disturbed at a time: what follows from a disturbance by itself is
+/// many states, and all of them are looked into before more goes wrong.
+const ONE_IN: usize = 20;
 /// How much is told of what follows a trap.
 const COURSE_STEPS: usize = 20;
 
@@ -40,7 +43,10 @@ type Cost = (u8, u16);
 struct Explorer<'a> {
     model: &'a Model,
     rules: Rules,
-    enough: usize,
+    /// Nothing goes wrong any more while there are so many states.
+    pause: usize,
+    /// States in which nothing went wrong yet, and how many tasks a look at each runs.
+    undisturbed: VecDeque<(u32, u8)>,
     names: Names,
     states: Vec<State>,
     known: HashMap<State, u32>,
@@ -60,7 +66,8 @@ pub(crate) fn explore(model: &Model, rules: Rules, enough: usize) -> Report {
     let mut explorer = Explorer {
         model,
         rules,
-        enough,
+        pause: if enough == usize::MAX { enough } else { enough / ONE_IN },
+        undisturbed: VecDeque::new(),
         names: Names::default(),
         states: Vec::new(),
         known: HashMap::new(),
@@ -75,11 +82,10 @@ pub(crate) fn explore(model: &Model, rules: Rules, enough: usize) -> Report {
     for state in model.beginnings(&mut explorer.names) {
         explorer.visit(0, Event::Begins, (0, 0), state);
     }
-    while let Some(Reverse((cost, next))) = explorer.open.pop() {
-        if explorer.costs[next as usize] == cost {
-            explorer.expand(next);
-        }
-        assert!(explorer.states.len() < STATES_MAX, "{}: more than {STATES_MAX} states", model.name);
+    explorer.expand_all();
+    while explorer.states.len() < enough && !explorer.undisturbed.is_empty() {
+        explorer.disturb_some(enough / ONE_IN);
+        explorer.expand_all();
     }
     if let Some(trap) = explorer.first_trap() {
         explorer.found.insert("L1", (trap, Event::Begins, "from here the node never comes to rest".to_owned()));
@@ -105,6 +111,31 @@ impl Explorer<'_> {
         number
     }
 
+    fn expand_all(&mut self) {
+        while let Some(Reverse((cost, next))) = self.open.pop() {
+            if self.costs[next as usize] == cost {
+                self.expand(next);
+            }
+            assert!(self.states.len() < STATES_MAX, "{}: more than {STATES_MAX} states", self.model.name);
+        }
+    }
+
+    fn disturb_some(&mut self, more: usize) {
+        self.pause = self.states.len() + more;
+        while self.states.len() < self.pause
+            && let Some((from, tasks)) = self.undisturbed.pop_front()
+        {
+            self.disturb(from, tasks);
+        }
+    }
+
+    fn disturb(&mut self, from: u32, tasks: u8) {
+        let state = self.states[from as usize].clone();
+        for (event, next) in self.disturbed(from, &state, tasks) {
+            self.follow(from, event, 1, &state, next);
+        }
+    }
+
     fn expand(&mut self, from: u32) {
         let state = self.states[from as usize].clone();
         let mut steps = Vec::new();
@@ -122,9 +153,10 @@ impl Explorer<'_> {
         for (event, next) in self.interference(from, &state, &look.rest) {
             self.follow(from, event, 0, &state, next);
         }
-        if self.costs[from as usize].0 < self.model.disturbances && self.states.len() < self.enough {
-            for (event, next) in self.disturbed(from, &state, look.tasks) {
-                self.follow(from, event, 1, &state, next);
+        if self.costs[from as usize].0 < self.model.disturbances {
+            match self.states.len() < self.pause {
+                true => self.disturb(from, look.tasks),
+                false => self.undisturbed.push_back((from, look.tasks)),
             }
         }
     }

@@ -154,7 +154,8 @@ impl Rules {
         if replaces && edited && active && !self.supersede {
             return Decision::Continue;
         }
-        let proves = |kind: &PlanKind| matches!(kind, PlanKind::Update(drift) if drift.is_empty()) && !self.template;
+        let proves =
+            |kind: &PlanKind| matches!(kind, PlanKind::Update(update) if update.drift.is_empty()) && !self.template;
         if matches!(&decision, Decision::Supersede(kind, _) if proves(kind)) {
             return Decision::Supersede(PlanKind::MarkReady, Vec::new());
         }
@@ -232,6 +233,7 @@ fn observe(names: &Names, state: &State, node: &ValidNode, status: &SeiNodeStatu
             tls_proxy: node.tls.is_some(),
             ..PodFacts::of(&serde_json::Value::Null)
         }),
+        pod_template: None,
         peers: Vec::new(),
         sidecar: if running && active.is_none() { health(state) } else { SidecarHealth::NotAsked },
         finished,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use k8s_openapi::api::core::v1::PodSpec;
 use sei_planner::manifests::{
     Manifest, isolation, proxy_config as proxy_config_of, service as service_of, sidecar_certificate,
-    statefulset as statefulset_of,
+    statefulset as statefulset_of, template_digest,
 };
 use sei_planner::node::{Stamp, ValidNode, controller_uid};
 use sei_planner::step::Outcome;
@@ -26,8 +26,9 @@ pub(super) async fn statefulset<C: Cluster, S: Sidecar, K: Clock>(
     }
     Ok(match apply(world, node, Kind::StatefulSet, &object).await? {
         Applied::Ours(set) => {
-            let generation = set["metadata"]["generation"].as_i64();
-            Outcome::Done(generation.map(Stamp::StatefulSetApplied).into_iter().collect())
+            let generation = set["metadata"]["generation"].as_i64().map(Stamp::StatefulSetApplied);
+            let template = template_digest(node, &world.platform).ok().map(Stamp::PodTemplate);
+            Outcome::Done(generation.into_iter().chain(template).collect())
         }
         Applied::Foreign(outcome) => outcome,
     })

@@ -52,17 +52,24 @@ pub(super) async fn wait<C: Cluster, S: Sidecar, K: Clock>(
 }
 
 /// Stamps the issuer once a pod of the applied template serves what is in the Secret: its sidecar answers to a client that
-/// accepts this one certificate.
+/// accepts this one certificate. Of a node without an issuer the pod must have no proxy, unless somebody provisions its
+/// certificate.
 pub(super) async fn observe<C: Cluster, S: Sidecar, K: Clock>(
     world: &World<C, S, K>,
     node: &ValidNode,
     at: At<'_>,
     asked: &SidecarCert,
 ) -> Result<Outcome, ClusterError> {
-    let Some(issuer) = issuer(node, asked) else { return Ok(Outcome::Done(Vec::new())) };
     let pod = match pod::applied(world, node).await? {
         Ok(pod) => pod,
         Err(outcome) => return Ok(outcome),
+    };
+    let Some(issuer) = issuer(node, asked) else {
+        return Ok(if pod.tls_proxy && node.tls.is_none() {
+            lost_ground("the pod has a TLS proxy again")
+        } else {
+            Outcome::Done(vec![Stamp::SidecarTls(None)])
+        });
     };
     if !pod.tls_proxy {
         return Ok(lost_ground("the pod has no TLS proxy"));
@@ -70,7 +77,7 @@ pub(super) async fn observe<C: Cluster, S: Sidecar, K: Clock>(
     Ok(match sidecars::healthz(world, node, Some(&pod)).await {
         Ok(_) => {
             let served = CurrentSidecarTls { issuer_name: issuer.name.clone(), issuer_kind: issuer.kind };
-            Outcome::Done(vec![Stamp::SidecarTls(served)])
+            Outcome::Done(vec![Stamp::SidecarTls(Some(served))])
         }
         Err(error) => sidecar::of_sidecar_error(&node.sidecar_url(Some(&pod)), &at.plan.tasks[at.index], error),
     })

@@ -5,11 +5,13 @@ mod bootstrap;
 mod certificate;
 mod checks;
 mod claim;
+mod delete;
 mod keys;
 mod pod;
 mod proxy;
 mod same;
 mod sidecar;
+mod tip;
 mod volume;
 
 use sei_planner::api::TaskPlan;
@@ -36,6 +38,7 @@ pub(crate) async fn execute<C: Cluster, S: Sidecar, K: Clock>(
     let at = || keys::At { plan, index, namespace: &node.key.namespace };
     let result = match task {
         Task::ValidateSigningKey(key) => Ok(keys::signing_key(world, at(), key).await),
+        Task::AwaitCaughtUp(key) => tip::await_caught_up(world, node, at(), key).await,
         Task::ClaimSigningKey(key) => claim::signing_key(world, node, at(), key).await,
         Task::ValidateNodeKey(key) => Ok(keys::identity(world, at(), key).await),
         Task::ValidateOperatorKeyring(keyring) => Ok(keys::keyring(world, at(), keyring).await),
@@ -47,7 +50,8 @@ pub(crate) async fn execute<C: Cluster, S: Sidecar, K: Clock>(
         Task::EnsureDataPvc(_) => volume::ensure_data_claim(world, node, at()).await,
         Task::ApplyStatefulSet(_) => apply::statefulset(world, node).await,
         Task::ApplyService(_) => apply::service(world, node).await,
-        Task::ReplacePod(replace) => pod::replace(world, node, &replace.pod_uid).await,
+        Task::ReplacePod(replace) => pod::replace(world, node, replace).await,
+        Task::ObserveApplied(observe) => pod::observe_applied(world, node, observe.drift).await,
         Task::ObserveImage(observe) => pod::observe_image(world, node, &observe.image).await,
         Task::MarkReady => sidecar::mark_ready(world, node, plan, index).await,
         Task::SnapshotRestore(_)
@@ -63,6 +67,8 @@ pub(crate) async fn execute<C: Cluster, S: Sidecar, K: Clock>(
         | Task::SetGenesisPeers => sidecar::run(world, node, plan, index, task).await,
         Task::ApplySidecarCert(_) => certificate::apply(world, node, at()).await,
         Task::WaitForSidecarTlsSecret(asked) => certificate::wait(world, node, at(), asked).await,
+        Task::DeleteRbacProxyConfig(_) => delete::proxy_config(world, node).await,
+        Task::DeleteSidecarCert(_) => delete::certificate(world, node).await,
         Task::ObserveSidecarTls(asked) => certificate::observe(world, node, at(), asked).await,
     };
     let result = match result {

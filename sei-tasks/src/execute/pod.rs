@@ -1,7 +1,9 @@
 //! Replaces a pod, and sees what the new one runs. Readiness is never asked for: seid starts only after mark-ready.
 
+use sei_planner::api::DriftKind;
 use sei_planner::node::{PodFacts, Stamp, ValidNode};
 use sei_planner::step::Outcome;
+use sei_planner::task::ReplacePod;
 use serde_json::Value;
 
 use super::{lost_ground, waiting};
@@ -18,28 +20,55 @@ const TELLING: [&str; 6] = [
     "InvalidImageName",
 ];
 
-/// Deletes the pod `uid` if it is not of the applied template, and waits until one of that template runs.
+/// Deletes the pod of the plan if it is not of the applied template, or if seid is to start again, and waits until one of that
+/// template runs.
 ///
 /// What the StatefulSet's counters say is not asked: after a rollback they never move. The pod's own revision tells.
 pub(super) async fn replace<C: Cluster, S: Sidecar, K: Clock>(
     world: &World<C, S, K>,
     node: &ValidNode,
-    uid: &str,
+    replace: &ReplacePod,
 ) -> Result<Outcome, ClusterError> {
+    let uid = &replace.pod_uid;
     match look(world, node).await? {
         Look::Not(outcome) => Ok(outcome),
+        Look::Applied(pod) if replace.restart && pod.uid == *uid => delete(world, node, &pod).await,
         Look::Applied(pod) => Ok(when_running(&pod, node, || Outcome::Done(Vec::new()))),
-        Look::Stale(pod) if pod.uid == uid => {
-            let id = pod_id(node);
-            world.cluster.delete(&id, &pod.uid, Propagation::Background).await?;
-            Ok(pod_to_run(node, None))
-        }
+        Look::Stale(pod) if pod.uid == *uid => delete(world, node, &pod).await,
         Look::Stale(pod) => Ok(lost_ground(format!(
             "pod {} is of an older template and has uid {}, not the {uid:?} that this plan replaces",
             node.key.pod(),
             pod.uid
         ))),
     }
+}
+
+async fn delete<C: Cluster, S: Sidecar, K: Clock>(
+    world: &World<C, S, K>,
+    node: &ValidNode,
+    pod: &PodFacts,
+) -> Result<Outcome, ClusterError> {
+    world.cluster.delete(&pod_id(node), &pod.uid, Propagation::Background).await?;
+    Ok(pod_to_run(node, None))
+}
+
+/// Stamps a setting once a pod of the applied template runs: that template has it, and seid of that pod read its
+/// configuration after it was written, or is yet to start.
+pub(super) async fn observe_applied<C: Cluster, S: Sidecar, K: Clock>(
+    world: &World<C, S, K>,
+    node: &ValidNode,
+    drift: DriftKind,
+) -> Result<Outcome, ClusterError> {
+    Ok(match applied(world, node).await? {
+        Err(outcome) => outcome,
+        Ok(pod) if drift == DriftKind::SigningKey && pod.signing_key_secret != node.signing_key => {
+            lost_ground("the pod does not mount the consensus key of the spec")
+        }
+        Ok(pod) if drift == DriftKind::NodeKey && pod.node_key_secret != node.node_key => {
+            lost_ground("the pod does not mount the node key of the spec")
+        }
+        Ok(_) => Outcome::Done(vec![Stamp::Follows(drift)]),
+    })
 }
 
 /// Stamps the image once a pod of the applied template runs it (S11).

@@ -23,7 +23,7 @@ use serde_json::json;
 pub use self::reply::Reply;
 use self::token::TokenFile;
 use crate::causes;
-use crate::world::{Address, Sidecar, SidecarError, TaskReport, TaskRequest};
+use crate::world::{Address, ChainHead, Sidecar, SidecarError, TaskReport, TaskRequest};
 
 /// No call that submits or asks for a task takes longer.
 const TASK_DEADLINE: Duration = Duration::from_secs(10);
@@ -194,6 +194,10 @@ impl Sidecar for HttpSidecar {
 
     async fn healthz(&self, at: &Address) -> Result<bool, SidecarError> {
         self.call(at, Call::get("/v0/healthz", HEALTH_DEADLINE)).await?.healthy()
+    }
+
+    async fn chain(&self, rpc: &str) -> Result<ChainHead, SidecarError> {
+        self.call(&Address::plain(rpc), Call::get("/status", HEALTH_DEADLINE)).await?.chain()
     }
 }
 

@@ -7,7 +7,7 @@ use http::StatusCode;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use crate::world::{SidecarError, TaskReport, TaskState};
+use crate::world::{ChainHead, SidecarError, TaskReport, TaskState};
 
 /// How much of an unexpected answer is shown, in characters.
 const SHOWN_CHARS: usize = 200;
@@ -29,6 +29,24 @@ struct TaskResult {
     status: String,
     #[serde(default)]
     error: String,
+}
+
+/// `/status` of CometBFT, which wraps it as a JSON-RPC result, or of Sei, which does not.
+#[derive(Deserialize)]
+struct RpcStatus {
+    sync_info: Option<SyncInfo>,
+    result: Option<RpcResult>,
+}
+
+#[derive(Deserialize)]
+struct RpcResult {
+    sync_info: Option<SyncInfo>,
+}
+
+#[derive(Deserialize)]
+struct SyncInfo {
+    latest_block_height: String,
+    catching_up: bool,
 }
 
 #[derive(Deserialize)]
@@ -73,6 +91,20 @@ impl Reply {
             StatusCode::OK => Ok(true),
             StatusCode::SERVICE_UNAVAILABLE => Ok(false),
             _ => Err(self.unexpected()),
+        }
+    }
+
+    /// As the answer of seid's RPC to the question where it stands in its chain.
+    ///
+    /// # Errors
+    /// When the answer makes no sense.
+    pub fn chain(&self) -> Result<ChainHead, SidecarError> {
+        let said = (self.code == StatusCode::OK).then(|| self.json::<RpcStatus>()).flatten();
+        let sync = said.and_then(|said| said.sync_info.or(said.result.and_then(|result| result.sync_info)));
+        let height = sync.as_ref().and_then(|sync| sync.latest_block_height.parse().ok());
+        match (sync, height) {
+            (Some(sync), Some(height)) => Ok(ChainHead { height, catching_up: sync.catching_up }),
+            (Some(_) | None, _) => Err(self.unexpected()),
         }
     }
 

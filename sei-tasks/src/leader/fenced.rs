@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::fence::{Fence, NotLeading};
 use crate::world::{
-    Address, Cluster, ClusterError, Created, Event, ObjectId, Propagation, Sidecar, SidecarError, TaskReport,
+    Address, ChainHead, Cluster, ClusterError, Created, Event, ObjectId, Propagation, Sidecar, SidecarError, TaskReport,
     TaskRequest,
 };
 
@@ -119,5 +119,9 @@ impl<S: Sidecar> Sidecar for Fenced<S> {
 
     async fn healthz(&self, at: &Address) -> Result<bool, SidecarError> {
         self.behind.healthz(at).await
+    }
+
+    async fn chain(&self, rpc: &str) -> Result<ChainHead, SidecarError> {
+        self.behind.chain(rpc).await
     }
 }

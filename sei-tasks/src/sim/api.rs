@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use crate::merge_patch;
 use crate::world::{
-    Address, Clock, Cluster, ClusterError, Created, Event, Kind, ObjectId, Propagation, Sidecar, SidecarError,
+    Address, ChainHead, Clock, Cluster, ClusterError, Created, Event, Kind, ObjectId, Propagation, Sidecar, SidecarError,
     TaskReport, TaskRequest,
 };
 
@@ -23,6 +23,7 @@ use super::sidecar;
 use super::state::{State, node_id, node_key};
 use super::store::show;
 use super::trace::{Call, Fact, Verb, What};
+use super::network;
 use super::{CertManager, Sim, arrivals, clock, mishaps};
 
 /// A request of the operator.
@@ -43,6 +44,7 @@ pub(super) enum Request<'a> {
     Submit(&'a Address, &'a TaskRequest),
     Task(&'a Address, &'a str),
     Health(&'a Address),
+    Chain(&'a str),
 }
 
 impl Request<'_> {
@@ -59,6 +61,7 @@ impl Request<'_> {
             Self::Submit(..) => Verb::Submit,
             Self::Task(..) => Verb::Task,
             Self::Health(_) => Verb::Health,
+            Self::Chain(_) => Verb::Chain,
         }
     }
 
@@ -72,7 +75,7 @@ impl Request<'_> {
             | Self::Delete(id, ..)
             | Self::PatchMetadata(id, ..) => Some((*id).clone()),
             Self::WriteStatus(node, _) | Self::Announce(node, _) => Some(id_of(node)),
-            Self::Pods(_) | Self::Submit(..) | Self::Task(..) | Self::Health(_) => None,
+            Self::Pods(_) | Self::Submit(..) | Self::Task(..) | Self::Health(_) | Self::Chain(_) => None,
         }
     }
 
@@ -81,6 +84,7 @@ impl Request<'_> {
             Self::Submit(at, task) => format!("{} {}", at.url, task.id),
             Self::Task(at, id) => format!("{} {id}", at.url),
             Self::Health(at) => at.url.clone(),
+            Self::Chain(rpc) => (*rpc).to_owned(),
             Self::Pods(namespace) => format!("Pods {namespace}"),
             Self::Node(_)
             | Self::Read(_)
@@ -106,7 +110,8 @@ impl Request<'_> {
             | Self::PatchMetadata(..)
             | Self::WriteStatus(..)
             | Self::Task(..)
-            | Self::Health(_) => String::new(),
+            | Self::Health(_)
+            | Self::Chain(_) => String::new(),
         }
     }
 
@@ -492,6 +497,10 @@ impl Sidecar for Sim {
 
     async fn healthz(&self, at: &Address) -> Result<bool, SidecarError> {
         self.call(Request::Health(at), |state| sidecar::healthz(state, at)).await
+    }
+
+    async fn chain(&self, rpc: &str) -> Result<ChainHead, SidecarError> {
+        self.call(Request::Chain(rpc), |state| network::chain(state, rpc)).await
     }
 }
 

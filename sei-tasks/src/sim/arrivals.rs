@@ -42,7 +42,8 @@ impl Arrival {
             | Request::Announce(..)
             | Request::Submit(..)
             | Request::Task(..)
-            | Request::Health(_) => return None,
+            | Request::Health(_)
+            | Request::Chain(_) => return None,
         };
         Some(Self { at, write })
     }

@@ -6,14 +6,17 @@ use sei_planner::names::NodeKey;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::world::{Address, Kind, ObjectId, SidecarError};
+use crate::world::{Address, ChainHead, Kind, ObjectId, SidecarError};
 
-use super::controllers::kubelet::SIDECAR;
+use super::clock;
+use super::controllers::kubelet::{SEID, SIDECAR};
 use super::json::{list, number, text};
 use super::state::State;
 
 /// Port on which a proxy in front of a sidecar speaks TLS.
 const TLS_PORT: i64 = 8443;
+/// Port of seid's RPC.
+const RPC_PORT: i64 = 26657;
 /// Container of that proxy.
 const PROXY: &str = "kube-rbac-proxy";
 /// Volume with its certificate.
@@ -53,6 +56,21 @@ pub(super) fn reach(state: &State, at: &Address) -> Result<Endpoint, SidecarErro
         return Err(SidecarError::Untrusted(format!("{}: another certificate is presented", at.url)));
     }
     Ok(Endpoint { pod: uid.to_owned(), disk, process: process.number, ready: process.ready })
+}
+
+/// Blocks that a chain had when the world began.
+const FIRST_HEIGHT: i64 = 1_000_000;
+
+/// What the seid behind an address says of its chain, which makes a block every second.
+pub(super) fn chain(state: &State, rpc: &str) -> Result<ChainHead, SidecarError> {
+    let unreachable = |why: &str| SidecarError::Unreachable(format!("{rpc}: {why}"));
+    let (_, node, port) = parse(rpc).ok_or_else(|| unreachable("no such host"))?;
+    let pod = named_pod(state, &node).ok_or_else(|| unreachable("no such host"))?;
+    let run = state.kubelet.pods.get(text(pod, "/metadata/uid")).filter(|run| run.seid && port == RPC_PORT);
+    let since = run.and_then(|run| run.runs_since(SEID)).ok_or_else(|| unreachable("connection refused"))?;
+    let behind = (state.options.delays.catch_up_seconds - state.now.seconds_since(since)).max(0);
+    let tip = FIRST_HEIGHT + state.now.seconds_since(clock::start());
+    Ok(ChainHead { height: tip - 10 * behind, catching_up: behind > 0 })
 }
 
 /// The pod that the node's Service selects and that has the host name; the one whose sidecar runs, if there are several.

@@ -111,6 +111,8 @@ pub struct Delays {
     pub start_seconds: i64,
     /// From the start of a bootstrap's seid to its height.
     pub bootstrap_seconds: i64,
+    /// From the start of seid to the tip of its chain.
+    pub catch_up_seconds: i64,
     /// From the first founder's artifacts to the genesis and the peers that the chain's assembler makes of them.
     pub assemble_seconds: i64,
     /// From a change of a Secret to the proxy that serves what is in it.
@@ -133,6 +135,7 @@ impl Default for Delays {
             init_seconds: 1,
             start_seconds: 2,
             bootstrap_seconds: 60,
+            catch_up_seconds: 20,
             assemble_seconds: 20,
             reload_seconds: 0,
             terminate_seconds: 10,

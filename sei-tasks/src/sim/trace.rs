@@ -116,6 +116,8 @@ pub enum Verb {
     Task,
     /// `GET /v0/healthz`.
     Health,
+    /// `GET /status` of seid's RPC.
+    Chain,
 }
 
 impl Verb {
@@ -124,7 +126,7 @@ impl Verb {
     pub fn is_write(self) -> bool {
         match self {
             Self::Create | Self::Apply | Self::Delete | Self::PatchMetadata | Self::WriteStatus => true,
-            Self::Node | Self::Read | Self::Announce | Self::Submit | Self::Task | Self::Health => false,
+            Self::Node | Self::Read | Self::Announce | Self::Submit | Self::Task | Self::Health | Self::Chain => false,
         }
     }
 }

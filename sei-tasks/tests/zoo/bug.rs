@@ -14,7 +14,7 @@ use sei_tasks::reconcile::reconcile_node;
 use sei_tasks::record::Unrecorded;
 use sei_tasks::sim::{Operator, Sim};
 use sei_tasks::world::{
-    Address, Clock, Cluster, ClusterError, Created, Event, Kind, LookAgain, ObjectId, Propagation, Sidecar,
+    Address, ChainHead, Clock, Cluster, ClusterError, Created, Event, Kind, LookAgain, ObjectId, Propagation, Sidecar,
     SidecarError, TaskReport, TaskRequest, World,
 };
 use serde_json::Value;
@@ -336,6 +336,10 @@ impl Sidecar for Doctored {
 
     async fn healthz(&self, at: &Address) -> Result<bool, SidecarError> {
         self.bug.hears(self.world.healthz(at).await)
+    }
+
+    async fn chain(&self, rpc: &str) -> Result<ChainHead, SidecarError> {
+        self.world.chain(rpc).await
     }
 }
 

@@ -8,7 +8,7 @@ use sei_planner::api::{SeiNode, SeiNodeStatus, Time};
 use sei_planner::names::NodeKey;
 use sei_tasks::sim::Sim;
 use sei_tasks::world::{
-    Address, Clock, Cluster, ClusterError, Created, Event, ObjectId, Propagation, Sidecar, SidecarError, TaskReport,
+    Address, ChainHead, Clock, Cluster, ClusterError, Created, Event, ObjectId, Propagation, Sidecar, SidecarError, TaskReport,
     TaskRequest,
 };
 use serde_json::Value;
@@ -138,6 +138,10 @@ impl Sidecar for Witness {
 
     async fn healthz(&self, at: &Address) -> Result<bool, SidecarError> {
         self.sim.healthz(at).await
+    }
+
+    async fn chain(&self, rpc: &str) -> Result<ChainHead, SidecarError> {
+        self.sim.chain(rpc).await
     }
 }
 

@@ -1,13 +1,12 @@
 //! The rules: each looks at one node that the API server would accept, and says what in it does not mean what it says.
 
-use sei_planner::api::{PeerSource, SeiNode, SeiNodeStatus, SnapshotSource};
+use sei_planner::api::{PeerSource, SeiNode, SnapshotSource};
 use sei_planner::names::NodeKey;
-use sei_planner::node::{Effect, effect};
 
 use crate::input::Document;
 use crate::input::diagnostics::{
     CEREMONY_CHAIN, CEREMONY_SNAPSHOT, Code, Diagnostic, ENTRYPOINT_IGNORED, LABEL_OVERRULED, MALFORMED_PEER,
-    MUTABLE_IMAGE, NOT_FOLLOWED, OVERRIDE_WINS, OWN_PEER, RESULT_EXPORT_UNUSED, RETAIN_WITHOUT_EFFECT,
+    MUTABLE_IMAGE, OVERRIDE_WINS, OWN_PEER, RESULT_EXPORT_UNUSED, RETAIN_WITHOUT_EFFECT,
     SNAPSHOT_WITHOUT_PEERS, Severity,
 };
 
@@ -29,7 +28,6 @@ pub(super) fn findings(document: &Document) -> Vec<Diagnostic> {
     lint.ceremonies();
     lint.snapshots();
     lint.peers();
-    lint.not_followed();
     lint.found.sort_by_key(|finding| (finding.at.line, finding.at.column));
     lint.found
 }
@@ -163,24 +161,6 @@ impl Lint<'_> {
         }
         found.iter().for_each(|(code, field, message)| self.warn(*code, field, message));
     }
-
-    /// Settings of a node that runs which differ from those it was configured with.
-    fn not_followed(&mut self) {
-        let applied = self.node.status.as_ref().and_then(running_with);
-        let Some(applied) = applied.filter(|_| effect("spec.overrides") != Some(Effect::Followed)) else { return };
-        let wanted = &self.node.spec.overrides;
-        let keys = wanted.keys().chain(applied.overrides.keys()).collect::<std::collections::BTreeSet<_>>();
-        let differ = keys.into_iter().filter(|key| wanted.get(*key) != applied.overrides.get(*key));
-        for key in differ.cloned().collect::<Vec<_>>() {
-            let message = "differs from what the node was configured with, and a node that runs does not follow it yet";
-            self.warn(NOT_FOLLOWED, &format!("spec.overrides[{key}]"), message);
-        }
-    }
-}
-
-fn running_with(status: &SeiNodeStatus) -> Option<&sei_planner::api::AppliedRecords> {
-    let runs = status.phase() == sei_planner::api::NodePhase::Running;
-    status.applied.as_ref().filter(|_| runs)
 }
 
 fn addresses(peer: &PeerSource) -> &[String] {

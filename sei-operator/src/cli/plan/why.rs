@@ -23,7 +23,23 @@ pub(in crate::cli) struct Change {
 fn places(kind: DriftKind) -> Option<[&'static str; 2]> {
     match kind {
         DriftKind::Image => Some(["/spec/image", "/status/currentImage"]),
-        DriftKind::StatefulSet
+        DriftKind::SidecarImage => Some(["/spec/sidecar/image", "/status/applied/sidecarImage"]),
+        DriftKind::SidecarPort => Some(["/spec/sidecar/port", "/status/applied/sidecarPort"]),
+        DriftKind::SidecarResources => Some(["/spec/sidecar/resources", "/status/applied/sidecarResources"]),
+        DriftKind::SidecarTls | DriftKind::SidecarIssuer => Some(["/spec/sidecar/tls", "/status/currentSidecarTLS"]),
+        DriftKind::SigningKey => {
+            Some(["/spec/validator/signingKey/secret/secretName", "/status/signingKeyMountedSecret"])
+        }
+        DriftKind::NodeKey => Some(["/spec/validator/nodeKey/secret/secretName", "/status/nodeKeyMountedSecret"]),
+        DriftKind::PodLabels => Some(["/spec/podLabels", "/status/applied/podLabels"]),
+        DriftKind::Overrides => Some(["/spec/overrides", "/status/applied/overrides"]),
+        DriftKind::Peers => Some(["/spec/peers", "/status/applied/peers"]),
+        DriftKind::Refresh => Some(["/metadata/annotations/sei.io~1refresh", "/status/refreshed"]),
+        // These stand in more than one place, or are objects.
+        DriftKind::OperatorKeyring
+        | DriftKind::SnapshotGeneration
+        | DriftKind::Mode
+        | DriftKind::StatefulSet
         | DriftKind::Service
         | DriftKind::ProxyConfig
         | DriftKind::Certificate

@@ -63,7 +63,7 @@ impl Gauges {
 
     fn add_plan(&mut self, namespace: &str, name: &str, plan: &TaskPlan) {
         if let Some(since) = plan.started_at {
-            self.set(&PLAN_SINCE, [namespace, name, plan_type(plan.kind)], since.unix_seconds());
+            self.set(&PLAN_SINCE, [namespace, name, plan_type(plan.kind, &plan.drift).as_str()], since.unix_seconds());
         }
         let current = plan.tasks.iter().find(|task| task.status != TaskStatus::Complete);
         if let Some((task, since)) = current.and_then(|task| Some((task, task.waiting_since?))) {

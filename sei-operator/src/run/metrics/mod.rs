@@ -18,9 +18,9 @@ use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
-use sei_planner::api::{PlanKindName, SeiNode};
+use sei_planner::api::{DriftKind, PlanKindName, SeiNode};
 use sei_planner::names::NodeKey;
-use sei_planner::node::{PlanEnd, Transition};
+use sei_planner::node::{PlanEnd, Transition, UpdateGroup};
 use sei_planner::task::codec;
 use sei_tasks::record::{Probe, Recorder};
 use sei_tasks::world::ClusterError;
@@ -108,9 +108,10 @@ impl Recorder for Metrics {
                     self.recorded.count(&PHASE_TRANSITIONS, [CONTROLLER, namespace, from.as_str(), to.as_str()]);
                     self.recorded.took(&PHASE_DURATION, [namespace, &node.spec.chain_id, from.as_str()], *seconds);
                 }
-                Transition::PlanEnded { kind, end, seconds, .. } => match end {
+                Transition::PlanEnded { kind, drift, end, seconds, .. } => match end {
                     PlanEnd::Complete | PlanEnd::Failed => {
-                        let labels = [CONTROLLER, namespace, plan_type(*kind), end.as_str()];
+                        let plan_type = plan_type(*kind, drift);
+                        let labels = [CONTROLLER, namespace, plan_type.as_str(), end.as_str()];
                         self.recorded.took(&PLAN_DURATION, labels, *seconds);
                     }
                     PlanEnd::Superseded => {}
@@ -206,15 +207,17 @@ fn write_series<'a>(
     Ok(())
 }
 
-/// Label `plan_type`: the words of the controller before us where it had one, read off the stored kind and never off the tasks.
-fn plan_type(kind: Option<PlanKindName>) -> &'static str {
-    match kind {
+/// Label `plan_type`: the words of the controller before us where it had one, read off the stored kind and drift and never off the
+/// tasks.
+fn plan_type(kind: Option<PlanKindName>, drift: &[DriftKind]) -> String {
+    let word = match kind {
         Some(PlanKindName::Init | PlanKindName::Bootstrap | PlanKindName::Genesis) => "init",
-        Some(PlanKindName::Update) => "node-update",
+        Some(PlanKindName::Update) => return UpdateGroup::plan_type(drift),
         Some(PlanKindName::MarkReady) => "mark-ready-reapply",
         Some(PlanKindName::Repair) => "repair",
         None => UNKNOWN,
-    }
+    };
+    word.to_owned()
 }
 
 /// Label `task`: a type of the catalogue of tasks, so that no text of a status becomes a label.

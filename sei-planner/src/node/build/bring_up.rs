@@ -1,6 +1,7 @@
 //! Plans that bring a node up: directly, through a bootstrap Job, or as a founder of a chain.
 
-use super::{Ground, PlanRequest, guards, replace_pod, sidecar};
+use super::update::replace_pod;
+use super::{Ground, PlanRequest, guards, sidecar};
 use crate::node::valid::{Ceremony, ValidNode};
 use crate::task::{BootstrapRef, GenerateGentx, GenerateIdentity, Task};
 
@@ -46,7 +47,7 @@ pub(super) fn genesis(node: &ValidNode, request: &PlanRequest<'_>, ground: &Grou
     }
     tasks.push(Task::ConfigureGenesis);
     tasks.push(sidecar::config(node, request, false));
-    tasks.push(Task::SetGenesisPeers);
+    tasks.extend(sidecar::peers(node, request));
     tasks.push(Task::ConfigValidate);
     tasks.extend(guards::observe_tls(node));
     tasks.push(Task::MarkReady);
@@ -71,7 +72,7 @@ fn founding(node: &ValidNode, ceremony: &Ceremony) -> [Task; 3] {
 
 fn before_production(node: &ValidNode, ground: &Ground) -> Vec<Task> {
     let mut tasks = vec![Task::EnsureDataPvc(node.key.clone())];
-    tasks.extend(guards::keys(node));
+    tasks.extend(guards::keys(node, false));
     tasks.extend(teardown(node, ground));
     tasks
 }
@@ -84,7 +85,7 @@ fn teardown(node: &ValidNode, ground: &Ground) -> Option<Task> {
 fn production(node: &ValidNode, request: &PlanRequest<'_>, ground: &Ground) -> Vec<Task> {
     let mut tasks = vec![Task::ApplyStatefulSet(node.key.clone()), Task::ApplyService(node.key.clone())];
     if ground.roll {
-        tasks.push(replace_pod(node, request));
+        tasks.push(replace_pod(node, request, false));
     }
     tasks
 }

@@ -3,11 +3,12 @@
 use crate::node::valid::ValidNode;
 use crate::task::{KeyringRef, SecretRef, SidecarCert, Task};
 
-/// Checks of the Secrets with keys.
-pub(super) fn keys(node: &ValidNode) -> Vec<Task> {
+/// Checks of the Secrets with keys. A node that runs without a consensus key gets one only once it has caught up with its
+/// chain: behind it, it would sign what others signed long ago.
+pub(super) fn keys(node: &ValidNode, begins_to_sign: bool) -> Vec<Task> {
     let namespace = &node.key.namespace;
     let secret = |name: &String| SecretRef { secret_name: name.clone(), namespace: namespace.clone() };
-    let signing_key = node.signing_key.as_ref().map(|name| Task::ValidateSigningKey(secret(name)));
+    let signing_key = signing_key_ref(node).map(Task::ValidateSigningKey);
     let node_key = node.node_key.as_ref().map(|name| Task::ValidateNodeKey(secret(name)));
     let keyring = node.keyring.as_ref().map(|keyring| {
         Task::ValidateOperatorKeyring(KeyringRef {
@@ -18,14 +19,19 @@ pub(super) fn keys(node: &ValidNode) -> Vec<Task> {
             namespace: namespace.clone(),
         })
     });
+    let caught_up = signing_key_ref(node).filter(|_| begins_to_sign).map(Task::AwaitCaughtUp);
     let claim = claim_key(node);
-    signing_key.into_iter().chain(node_key).chain(keyring).chain(claim).collect()
+    signing_key.into_iter().chain(node_key).chain(keyring).chain(caught_up).chain(claim).collect()
 }
 
 /// Takes the consensus key, once everything that the pod reads with it is known to be whole.
 pub(in crate::node) fn claim_key(node: &ValidNode) -> Option<Task> {
+    signing_key_ref(node).map(Task::ClaimSigningKey)
+}
+
+fn signing_key_ref(node: &ValidNode) -> Option<SecretRef> {
     let secret_name = node.signing_key.clone()?;
-    Some(Task::ClaimSigningKey(SecretRef { secret_name, namespace: node.key.namespace.clone() }))
+    Some(SecretRef { secret_name, namespace: node.key.namespace.clone() })
 }
 
 /// Certificate and configuration of the TLS proxy.

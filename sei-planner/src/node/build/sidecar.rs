@@ -16,7 +16,7 @@ pub(super) fn progression(node: &ValidNode, request: &PlanRequest<'_>, state_syn
     let mut tasks: Vec<Task> = restore.into_iter().collect();
     tasks.push(Task::ConfigureGenesis);
     tasks.push(config(node, request, state_sync_done));
-    tasks.extend(discover_peers(node, request));
+    tasks.extend(peers(node, request));
     tasks.extend(sync);
     tasks.push(Task::ConfigValidate);
     tasks
@@ -25,7 +25,7 @@ pub(super) fn progression(node: &ValidNode, request: &PlanRequest<'_>, state_syn
 /// The volume holds the chain's data already: a full configuration switches state sync off, as it should.
 pub(super) fn after_bootstrap(node: &ValidNode, request: &PlanRequest<'_>) -> Vec<Task> {
     let mut tasks = vec![Task::ConfigureGenesis, config(node, request, false)];
-    tasks.extend(discover_peers(node, request));
+    tasks.extend(peers(node, request));
     tasks.push(Task::ConfigValidate);
     tasks
 }
@@ -44,9 +44,13 @@ pub(super) fn config(node: &ValidNode, request: &PlanRequest<'_>, incremental: b
     })
 }
 
-fn discover_peers(node: &ValidNode, request: &PlanRequest<'_>) -> Option<Task> {
-    let sources = || DiscoverPeers { sources: peer_queries(node, request.peers) };
-    (!node.peers.is_empty()).then(|| Task::DiscoverPeers(sources()))
+/// Writes peers into the configuration: those of the other founders, or those that the spec's sources tell.
+pub(super) fn peers(node: &ValidNode, request: &PlanRequest<'_>) -> Vec<Task> {
+    if node.ceremony.is_some() {
+        return vec![Task::SetGenesisPeers];
+    }
+    let asked = (!node.peers.is_empty()).then(|| peer_queries(node, request.peers));
+    asked.map(|sources| Task::DiscoverPeers(DiscoverPeers { sources })).into_iter().collect()
 }
 
 /// Whether bringing this node up configures state sync on its volume.

@@ -91,13 +91,13 @@ impl Check {
             self.invalid("SEI0106", field, message);
             return None;
         };
-        let publish = tendermint.publish.is_some();
-        if publish && tendermint.keep_recent < 2 {
+        let snapshots = Snapshots::of(tendermint);
+        if snapshots.publish && snapshots.keep_recent < 2 {
             let message = format!(
                 "{mode}: snapshotGeneration.tendermint.keepRecent must be >= 2 when publish is set (upload algorithm requires the second-to-latest snapshot)"
             );
             self.invalid("SEI0107", format!("{field}.tendermint.keepRecent"), message);
         }
-        Some(Snapshots { keep_recent: tendermint.keep_recent, publish })
+        Some(snapshots)
     }
 }

@@ -104,13 +104,11 @@ fn judged(change: Change, ground: Ground<'_>) -> EditedField {
 }
 
 fn on_running(effect: Effect, plan: Option<&TaskPlan>) -> (Fate, &'static str) {
-    let applies = plan.is_some_and(|plan| plan.tasks.iter().any(|task| task.kind == "apply-statefulset"));
     match effect {
         Effect::Followed if plan.is_some() => (Fate::Followed, "is what the plan is for"),
-        Effect::WithNextUpdate | Effect::Fixed if applies => (Fate::Followed, "goes along with the plan"),
-        Effect::Followed | Effect::WithNextUpdate | Effect::AtNextInit | Effect::AtDeletion | Effect::Fixed => {
-            (Fate::Waits, effect.says())
-        }
+        Effect::Followed => (Fate::Followed, "changes nothing of what runs"),
+        Effect::AtDeletion | Effect::Fixed => (Fate::Waits, effect.says()),
+        Effect::Refused => (Fate::Refused, effect.says()),
         Effect::AtCreation => (Fate::CreationOnly, effect.says()),
         Effect::Ignored => (Fate::Ignored, effect.says()),
     }
