@@ -22,7 +22,15 @@ impl Question {
         // The message ends with the whole command that answers.
         let (before, after) = asked.message.rsplit_once(&format!("{ACKNOWLEDGE_ANNOTATION}="))?;
         let token = after.split_whitespace().next().filter(|token| !token.is_empty())?.to_owned();
-        let text = before.split(": kubectl annotate").next().unwrap_or(before).trim().to_owned();
+        let text = parted(before).0.to_owned();
         Some(Self { text, reason: asked.reason.clone(), token })
+    }
+}
+
+/// What a condition says, and the whole command that its message ends with, if it does.
+pub(super) fn parted(message: &str) -> (&str, Option<&str>) {
+    match message.find(": kubectl ") {
+        Some(at) => (message[..at].trim(), Some(message[at + 2..].trim())),
+        None => (message.trim(), None),
     }
 }

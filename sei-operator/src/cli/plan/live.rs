@@ -16,7 +16,8 @@ use sei_tasks::kube::{KubeCluster, Views};
 use sei_tasks::look::look;
 use sei_tasks::record::Unrecorded;
 use sei_tasks::world::{
-    Address, Clock, Cluster as _, ClusterError, Kind, ObjectId, Sidecar, SidecarError, TaskReport, TaskRequest, World,
+    Address, ChainHead, Clock, Cluster as _, ClusterError, Kind, ObjectId, Sidecar, SidecarError, TaskReport,
+    TaskRequest, World,
 };
 use serde_json::{Value, json};
 
@@ -242,6 +243,10 @@ impl Sidecar for OutOfReach {
     }
 
     async fn healthz(&self, _: &Address) -> Result<bool, SidecarError> {
+        Self::told()
+    }
+
+    async fn chain(&self, _: &str) -> Result<ChainHead, SidecarError> {
         Self::told()
     }
 }

@@ -12,7 +12,7 @@ use super::pods::PodReport;
 use super::report::key_of;
 use crate::cli::age::{age, length};
 use crate::cli::plan::secrets_of;
-use crate::cli::question::Question;
+use crate::cli::question::{Question, parted};
 use crate::cli::standing::{current, held};
 
 /// Seconds after which a task that is under way is worth a look at what it does.
@@ -48,7 +48,8 @@ pub(super) fn hints(node: &SeiNode, pods: &[PodReport], now: Time) -> Vec<Hint> 
     }
     let hints = [about.refusal(), about.question(), about.failure(), about.tls(), about.import()];
     let hints = hints.into_iter().flatten().chain(about.keys());
-    hints.chain(about.pods()).chain(about.sidecar()).chain(about.long_task()).chain(about.edit()).collect()
+    let hints = hints.chain(about.pods()).chain(about.sidecar()).chain(about.long_task()).chain(about.edit());
+    hints.chain(about.edit_without_effect()).chain(about.outdated_template()).collect()
 }
 
 /// What hints are about.
@@ -217,6 +218,20 @@ impl About<'_> {
         let (target, generation) = (plan.target_generation?, self.node.metadata.generation?);
         let text = format!("the spec was edited since (generation {generation}); the plan follows generation {target}");
         (target < generation).then(|| Hint::new(text, [format!("sei-operator plan {}", self.key)]))
+    }
+
+    /// An edit that nothing can be made of on a node that runs.
+    fn edit_without_effect(&self) -> Option<Hint> {
+        let told = held(self.status, conditions::EDIT_WITHOUT_EFFECT, ConditionStatus::True)?;
+        let edit = self.kubectl(&format!("edit seinode {}", self.key.name));
+        Some(Hint::new(format!("an edit has no effect ({}): {}", told.reason, told.message), [edit]))
+    }
+
+    /// The pod is good, and the operator would make another one now: nothing has to be done.
+    fn outdated_template(&self) -> Option<Hint> {
+        let told = held(self.status, conditions::TEMPLATE_OUTDATED, ConditionStatus::True)?;
+        let (text, command) = parted(&told.message);
+        Some(Hint::new(text, command.map(str::to_owned)))
     }
 
     /// Another image runs than the spec asks for, and no plan says so; a plan that failed has told it already.

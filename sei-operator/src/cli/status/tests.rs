@@ -83,6 +83,8 @@ fn what_blocks_has_a_command() {
     let with = |conditions: Vec<Value>| move |node: &mut Value| node["status"]["conditions"] = Value::Array(conditions);
     let ask = "the claim data-rpc-0 with the chain's data is gone. To start again on an empty one: kubectl annotate \
                seinode rpc-0 -n sei --overwrite sei.io/acknowledge=1a2b3c4d";
+    let outdated = "the operator would make the pod differently now; it does so with the next update, or at once: kubectl \
+                    annotate seinode rpc-0 -n sei --overwrite sei.io/refresh=9f8e";
     let tls = |secret: Value| {
         move |node: &mut Value| {
             node["spec"]["sidecar"] = json!({"tls": secret});
@@ -100,6 +102,11 @@ fn what_blocks_has_a_command() {
         ("tls by issuer", node(tls(json!({"issuerName": "letsencrypt"})))),
         ("deleted", node(|node| node["metadata"]["deletionTimestamp"] = NOW.into())),
         ("edited", node(|node| node["spec"]["image"] = "registry.example/seid:v3".into())),
+        (
+            "no effect",
+            node(with(vec![condition("EditWithoutEffect", "True", "ReadAtCreation", "spec.x is read once")])),
+        ),
+        ("outdated", node(with(vec![condition("TemplateOutdated", "True", "PlatformChanged", outdated)]))),
         ("new", node(|node| node["status"] = Value::Null)),
         (
             "import",
