@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::played_api::{PlayedApi, Request, refusal};
-use super::root;
+use super::{root, run};
 
 fn node(version: u32, status: Value) -> Value {
     json!({"apiVersion": "sei.io/v1alpha1", "kind": "SeiNode",
@@ -51,6 +51,30 @@ fn refusals_say_what_to_do() {
         assert!(told.contains("the cluster does not know the kind SeiNode"), "{args:?}: {told}");
         assert!(told.contains("sei-operator crds | kubectl apply --server-side -f -"), "{told}");
     }
+}
+
+#[test]
+fn an_answer_of_somebody_else_is_told_from_none() {
+    let api = PlayedApi::start(|_, _| (200, json!("<html>Please log in</html>")));
+    let (code, told) = api.told(&["status"]);
+    assert_eq!(code, Some(1));
+    assert!(told.contains("is not of an API server") && told.contains("a login page"), "{told}");
+
+    let dir = tempfile::tempdir().expect("a directory");
+    let kubeconfig = dir.path().join("config");
+    let login = json!({"apiVersion": "client.authentication.k8s.io/v1", "command": "/nowhere/login"});
+    let config = json!({"apiVersion": "v1", "kind": "Config", "current-context": "a",
+        "clusters": [{"name": "a", "cluster": {"server": "http://127.0.0.1:1"}}],
+        "users": [{"name": "a", "user": {"exec": login}}],
+        "contexts": [{"name": "a", "context": {"cluster": "a", "user": "a"}}]});
+    std::fs::write(&kubeconfig, config.to_string()).expect("written");
+    let output = run(&["status", "--kubeconfig", kubeconfig.to_str().expect("UTF-8")], &[], "");
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(
+        told.contains("nobody can log in as this kubeconfig says") && told.contains("login program of the kubeconfig"),
+        "{told}"
+    );
 }
 
 #[test]

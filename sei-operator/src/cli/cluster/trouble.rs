@@ -42,11 +42,7 @@ impl Trouble {
 
     /// What an error of the API server means, when `doing` could not be done.
     pub(in crate::cli) fn of(error: &kube::Error, doing: &str, url: &str) -> Self {
-        let kube::Error::Api(status) = error else {
-            let what = format!("cannot {doing}: no answer from {url}: {}", words(error));
-            return Self::new(what)
-                .help("is it the right cluster? `kubectl config current-context`, then `kubectl cluster-info`");
-        };
+        let kube::Error::Api(status) = error else { return Self::without_an_answer(error, doing, url) };
         let message = &status.message;
         let named = status.details.as_ref().is_some_and(|details| !details.name.is_empty());
         match status.code {
@@ -67,6 +63,22 @@ impl Trouble {
             code => Self::new(format!("cannot {doing}: {url} answered {code}: {message}"))
                 .help("try again; what keeps failing is told in the API server's log"),
         }
+    }
+
+    /// Nothing came back that the API server wrote.
+    fn without_an_answer(error: &kube::Error, doing: &str, url: &str) -> Self {
+        let why = words(error);
+        if let kube::Error::Auth(_) = error {
+            return Self::new(format!("cannot {doing}: nobody can log in as this kubeconfig says: {why}")).help(
+                "is the login program of the kubeconfig installed (users[].user.exec)? `kubectl auth whoami` tries it",
+            );
+        }
+        if let kube::Error::SerdeError(_) = error {
+            return Self::new(format!("cannot {doing}: what {url} answers is not of an API server: {why}"))
+                .help("is there a proxy, or a login page, between you and the cluster? `kubectl get --raw /version`");
+        }
+        Self::new(format!("cannot {doing}: no answer from {url}: {why}"))
+            .help("is it the right cluster? `kubectl config current-context`, then `kubectl cluster-info`")
     }
 
     /// The cluster has no definition of our kind.
