@@ -1,5 +1,7 @@
 //! Runs a stored plan: task after task, as far as it goes in one look.
 
+use std::borrow::Cow;
+
 use sei_planner::api::{SeiNodeStatus, TaskPlan, Time};
 use sei_planner::node::{Decision, Stamp, ValidNode, service_task};
 use sei_planner::step::{Failure, Outcome, Step, close, settle, step};
@@ -40,6 +42,7 @@ pub(crate) async fn run_until_it_waits<C: Cluster, S: Sidecar, K: Clock>(
     let (Decision::Continue, Some(mut plan)) = (decision, old.plan.clone()) else {
         return Progress::nothing();
     };
+    let node = &*as_planned(node, old, &plan);
     let mut stamps = Vec::new();
     close(&mut plan);
     let look_at = loop {
@@ -71,6 +74,11 @@ pub(crate) async fn run_until_it_waits<C: Cluster, S: Sidecar, K: Clock>(
         }
     };
     Progress { plan: Some(plan), stamps, look_at }
+}
+
+/// The node as the plan makes it, which may be without a key that the next plan is for.
+fn as_planned<'a>(node: &'a ValidNode, old: &SeiNodeStatus, plan: &TaskPlan) -> Cow<'a, ValidNode> {
+    if plan.brings_up() { Cow::Borrowed(node) } else { node.with_keys_of(&plan.drift, old) }
 }
 
 fn learned(outcome: Outcome) -> Vec<Stamp> {

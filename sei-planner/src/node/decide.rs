@@ -10,6 +10,9 @@ use crate::api::{
 };
 use crate::task::{Task, codec};
 
+/// Type of the task that stands before a key, and before anything of its plan is done to the pod.
+const AWAIT_CAUGHT_UP: &str = "await-caught-up";
+
 /// What a reconcile decided, before anything happened.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Decision {
@@ -218,7 +221,8 @@ fn decide_failed(node: &ValidNode, status: &SeiNodeStatus, plan: &TaskPlan, seen
         return Decision::Wait(Wait::AfterFailure(plan.retry_at));
     }
     if status.phase() == NodePhase::Running {
-        if plan.kind_name() != PlanKindName::Update {
+        let waited_for_the_tip = plan.failed_task_detail.as_ref().is_some_and(|failed| failed.kind == AWAIT_CAUGHT_UP);
+        if plan.kind_name() != PlanKindName::Update || (waited_for_the_tip && seen.sidecar == SidecarHealth::NotReady) {
             return decide_free(node, status, seen);
         }
         // The failed update may have applied its template: the next plan compares the pod with it again, whatever else is
@@ -240,7 +244,8 @@ fn decide_free(node: &ValidNode, status: &SeiNodeStatus, seen: &Observed) -> Dec
     let missing = missing(node, seen);
     let missing = if unclaimed(node, status) { [missing, vec![DriftKind::SigningKeyClaim]].concat() } else { missing };
     let (update, why) = update(node, status, seen, None);
-    if !update.drift.is_empty() {
+    let gate_first = update.drift.contains(&DriftKind::SigningKey) && seen.sidecar == SidecarHealth::NotReady;
+    if !update.drift.is_empty() && !gate_first {
         return Decision::Start(PlanKind::Update(update), why);
     }
     if !missing.is_empty() {
@@ -267,18 +272,25 @@ fn update(
     let config = if rewrite { ConfigChange::Rewrite } else { config_change(node, status) };
     let uploaded = status.applied.as_ref().is_none_or(publishes);
     let starts_upload = !uploaded && node.snapshots.is_some_and(|snapshots| snapshots.publish);
+    // A node is asked whether it has caught up before it gets a key, and a plan under way may have stopped its seid: what is
+    // under way comes to its end first, without the key.
+    let later = |kind: DriftKind| is_key(kind) && earlier.is_some_and(|plan| !plan.drift.contains(&kind));
     let order = DRIFT.iter().map(|(kind, _)| *kind).chain([DriftKind::Refresh]);
-    let drift = order.filter(|kind| differs.contains(kind) || doubted.contains(kind)).collect();
+    let drift = order.filter(|kind| (differs.contains(kind) && !later(*kind)) || doubted.contains(kind)).collect();
     (Update { drift, config, starts_upload }, said)
+}
+
+fn is_key(kind: DriftKind) -> bool {
+    matches!(kind, DriftKind::SigningKey | DriftKind::NodeKey)
 }
 
 /// What a plan that did not end may have changed outside of the StatefulSet, which every update applies anyway.
 fn in_doubt(node: &ValidNode, plan: &TaskPlan, seen: &Observed) -> Vec<DriftKind> {
     let written = configuration_was_written(plan, seen);
-    let doubted = |kind: &DriftKind| match kind {
-        DriftKind::SidecarTls => true,
-        DriftKind::SidecarIssuer => node.tls_issuer().is_some(),
-        kind => written && is_configuration(*kind),
+    let doubted = |kind: &DriftKind| {
+        *kind == DriftKind::SidecarTls
+            || (*kind == DriftKind::SidecarIssuer && node.tls_issuer().is_some())
+            || (written && is_configuration(*kind))
     };
     plan.drift.iter().copied().filter(doubted).collect()
 }

@@ -1,7 +1,9 @@
 //! The planner in one call, for those who embed it: what would happen to this node, and why.
 
+use std::borrow::Cow;
+
 use super::adopt::adopt;
-use super::build::{PlanRequest, build};
+use super::build::{PlanKind, PlanRequest, build};
 use super::decide::{Decision, Wait, decide, open_writes};
 use super::fixed::unfollowable;
 use super::observed::{Observed, TaskProbe};
@@ -90,8 +92,14 @@ pub fn draft(
     };
     let failed = status.plan.as_ref().filter(|plan| plan.phase == PlanPhase::Failed);
     let same_spec = failed.filter(|plan| plan.target_generation == Some(node.generation));
+    let node = match kind {
+        PlanKind::Update(update) => node.with_keys_of(&update.drift, status),
+        PlanKind::Init(_) | PlanKind::Bootstrap(_) | PlanKind::Genesis(_) | PlanKind::MarkReady | PlanKind::Repair(_) => {
+            Cow::Borrowed(node)
+        }
+    };
     Some(build(
-        node,
+        &node,
         &PlanRequest {
             kind,
             id: fresh_plan_id,

@@ -2,7 +2,7 @@
 
 use super::build::PlanKind;
 use super::decide::{Decision, Wait};
-use super::drift::without_effect;
+use super::drift::{drift, without_effect};
 use super::group::UpdateGroup;
 use super::observed::{Observed, SidecarHealth};
 use super::problem::Refusal;
@@ -367,7 +367,8 @@ impl<'a> Projection<'a> {
                 command(node, crate::api::REFRESH_ANNOTATION, today)
             )
         });
-        if applied.is_some() {
+        let follows = drift(node, &self.status, seen.pod.as_ref()).is_empty();
+        if applied.is_some() && follows {
             self.while_it_lasts(
                 c::TEMPLATE_OUTDATED,
                 c::PLATFORM_CHANGED,

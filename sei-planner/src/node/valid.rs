@@ -1,12 +1,13 @@
 //! A node whose spec can be planned: what a spec means, with every default filled in.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 
 use k8s_openapi::api::core::v1::ResourceRequirements;
 
 use super::observed::PodFacts;
-use crate::api::{IssuerKind, PeerSource, TendermintSnapshots};
+use crate::api::{DriftKind, IssuerKind, NodePhase, PeerSource, SeiNodeStatus, TendermintSnapshots};
 use crate::names::NodeKey;
 
 /// Port of the TLS proxy in front of a sidecar.
@@ -77,6 +78,18 @@ impl ValidNode {
         }
         let port = pod.and_then(|pod| pod.sidecar_port).unwrap_or(self.sidecar_port);
         format!("http://{host}:{port}")
+    }
+
+    /// The node as a plan of a running node with this drift makes it: only the plan that is for a new key mounts one. Until then
+    /// it has those that its pod mounts.
+    #[must_use]
+    pub fn with_keys_of(&self, drift: &[DriftKind], status: &SeiNodeStatus) -> Cow<'_, Self> {
+        let recorded = status.observed_mode.is_some() && status.phase() == NodePhase::Running;
+        if !recorded || drift.contains(&DriftKind::SigningKey) || self.signing_key == status.signing_key_mounted_secret {
+            return Cow::Borrowed(self);
+        }
+        let (signing_key, node_key) = (&status.signing_key_mounted_secret, &status.node_key_mounted_secret);
+        Cow::Owned(Self { signing_key: signing_key.clone(), node_key: node_key.clone(), ..self.clone() })
     }
 
     /// Image and halt height of the bootstrap Job, when the node comes up through one.

@@ -90,10 +90,13 @@ async fn take<C: Cluster, S: Sidecar, K: Clock>(
             Ok(at.waiting(now, on, vec![in_use(secret, &key, &holder)]))
         }
         KeyVerdict::Ask { why, token } => {
-            let asked = format!(
-                "{why}. Once nothing signs with it any more, and the newest sign state is on this node's disk"
-            );
-            Ok(at.waiting(now, format!("an answer: {why}"), vec![Stamp::AskForKey { reason: c::SIGNING_KEY_MOVES, why: asked, token }]))
+            let asked =
+                format!("{why}. Once nothing signs with it any more, and the newest sign state is on this node's disk");
+            Ok(at.waiting(
+                now,
+                format!("an answer: {why}"),
+                vec![Stamp::AskForKey { reason: c::SIGNING_KEY_MOVES, why: asked, token }],
+            ))
         }
     }
 }

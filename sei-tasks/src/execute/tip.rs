@@ -7,6 +7,9 @@ use sei_planner::task::{SecretRef, task_id};
 use serde_json::Value;
 
 use super::keys::At;
+use super::lost_ground;
+use crate::serving::{Stage, watched_pod};
+use crate::sidecars;
 use crate::world::{ChainHead, Clock, Cluster, ClusterError, Kind, ObjectId, Sidecar, World};
 
 /// Port of seid's RPC.
@@ -33,8 +36,13 @@ pub(super) async fn await_caught_up<C: Cluster, S: Sidecar, K: Clock>(
     let rpc = format!("http://{}:{RPC_PORT}", node.key.pod_host());
     let hindrance = match world.sidecar.chain(&rpc).await {
         Ok(ChainHead { catching_up: true, .. }) => "it is still catching up with its chain",
-        Ok(head) if world.memory.height_moved(&node.key, head.height, world.clock.now()) => return Ok(Outcome::Done(Vec::new())),
+        Ok(head) if world.memory.height_moved(&node.key, head.height, world.clock.now()) => {
+            return Ok(Outcome::Done(Vec::new()));
+        }
         Ok(_) => "its height was not seen to move yet",
+        Err(_) if gate_is_closed(world, node).await => {
+            return Ok(lost_ground("seid waits at its gate, so the node cannot catch up"));
+        }
         Err(_) => "its RPC does not answer",
     };
     let why = format!(
@@ -49,6 +57,12 @@ pub(super) async fn await_caught_up<C: Cluster, S: Sidecar, K: Clock>(
         submitted: false,
         learned: (waited >= PATIENCE_SECONDS).then_some(question).into_iter().collect(),
     }))
+}
+
+/// Whether the pod started again meanwhile: then somebody must open its gate first.
+async fn gate_is_closed<C: Cluster, S: Sidecar, K: Clock>(world: &World<C, S, K>, node: &ValidNode) -> bool {
+    let pod = watched_pod(world, node, Stage::Production);
+    sidecars::healthz(world, node, pod.as_ref()).await == Ok(false)
 }
 
 /// Whether a plan before this one let the key go to the pod: then seid may stand still because of it.

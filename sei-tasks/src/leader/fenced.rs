@@ -9,8 +9,8 @@ use serde_json::Value;
 
 use super::fence::{Fence, NotLeading};
 use crate::world::{
-    Address, ChainHead, Cluster, ClusterError, Created, Event, ObjectId, Propagation, Sidecar, SidecarError, TaskReport,
-    TaskRequest,
+    Address, ChainHead, Cluster, ClusterError, Created, Event, ObjectId, Propagation, Sidecar, SidecarError,
+    TaskReport, TaskRequest,
 };
 
 /// What stands behind a fence.

@@ -12,18 +12,18 @@ use serde_json::{Value, json};
 
 use crate::merge_patch;
 use crate::world::{
-    Address, ChainHead, Clock, Cluster, ClusterError, Created, Event, Kind, ObjectId, Propagation, Sidecar, SidecarError,
-    TaskReport, TaskRequest,
+    Address, ChainHead, Clock, Cluster, ClusterError, Created, Event, Kind, ObjectId, Propagation, Sidecar,
+    SidecarError, TaskReport, TaskRequest,
 };
 
 use super::faults::{Fault, Point};
 use super::invariants;
 use super::json::text;
+use super::network;
 use super::sidecar;
 use super::state::{State, node_id, node_key};
 use super::store::show;
 use super::trace::{Call, Fact, Verb, What};
-use super::network;
 use super::{CertManager, Sim, arrivals, clock, mishaps};
 
 /// A request of the operator.

@@ -8,8 +8,8 @@ use sei_planner::api::{SeiNode, SeiNodeStatus, Time};
 use sei_planner::names::NodeKey;
 use sei_tasks::sim::Sim;
 use sei_tasks::world::{
-    Address, ChainHead, Clock, Cluster, ClusterError, Created, Event, ObjectId, Propagation, Sidecar, SidecarError, TaskReport,
-    TaskRequest,
+    Address, ChainHead, Clock, Cluster, ClusterError, Created, Event, ObjectId, Propagation, Sidecar, SidecarError,
+    TaskReport, TaskRequest,
 };
 use serde_json::Value;
 

@@ -6,8 +6,8 @@ use sei_planner::names::NodeKey;
 use crate::input::Document;
 use crate::input::diagnostics::{
     CEREMONY_CHAIN, CEREMONY_SNAPSHOT, Code, Diagnostic, ENTRYPOINT_IGNORED, LABEL_OVERRULED, MALFORMED_PEER,
-    MUTABLE_IMAGE, OVERRIDE_WINS, OWN_PEER, RESULT_EXPORT_UNUSED, RETAIN_WITHOUT_EFFECT,
-    SNAPSHOT_WITHOUT_PEERS, Severity,
+    MUTABLE_IMAGE, OVERRIDE_WINS, OWN_PEER, RESULT_EXPORT_UNUSED, RETAIN_WITHOUT_EFFECT, SNAPSHOT_WITHOUT_PEERS,
+    Severity,
 };
 
 /// Labels that the operator sets on everything, whatever a node says.

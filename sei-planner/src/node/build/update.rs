@@ -50,6 +50,8 @@ pub(super) fn update(node: &ValidNode, request: &PlanRequest<'_>, update: &Updat
         tasks.extend(update.starts_upload.then_some(Task::SnapshotUpload));
         tasks.push(Task::MarkReady);
     }
+    // A mode that was noted cannot be taken back, so it is noted when nothing is left to do.
+    tasks.extend(update.has(DriftKind::Mode).then(|| observe(node, DriftKind::Mode)));
     if node.tls.is_none() && update.has(DriftKind::SidecarTls) {
         tasks.extend(without_proxy(node));
     }
@@ -82,12 +84,13 @@ fn configuration(node: &ValidNode, request: &PlanRequest<'_>, update: &Update) -
 fn observers(node: &ValidNode, update: &Update) -> Vec<Task> {
     let observe_image = || Task::ObserveImage(ObserveImage { node: node.key.clone(), image: node.image.clone() });
     let image = update.drift.is_empty() || update.has(DriftKind::Image);
-    let settings = update
-        .drift
-        .iter()
-        .filter(|kind| has_setting_observer(**kind))
-        .map(|drift| Task::ObserveApplied(ObserveApplied { node: node.key.clone(), drift: *drift }));
+    let settings = update.drift.iter().filter(|kind| has_setting_observer(**kind) && **kind != DriftKind::Mode);
+    let settings = settings.map(|drift| observe(node, *drift));
     image.then(observe_image).into_iter().chain(settings).chain(guards::observe_tls(node)).collect()
+}
+
+fn observe(node: &ValidNode, drift: DriftKind) -> Task {
+    Task::ObserveApplied(ObserveApplied { node: node.key.clone(), drift })
 }
 
 /// What a TLS proxy leaves behind, once no pod mounts it. Only when nothing of it is left, it counts as gone.

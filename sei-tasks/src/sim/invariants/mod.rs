@@ -10,7 +10,7 @@ mod statuses;
 use std::fmt;
 
 use k8s_openapi::api::core::v1::PodSpec;
-use sei_planner::api::{PlanPhase, SeiNode, SeiNodeStatus, Time};
+use sei_planner::api::{PlanPhase, PlannedTask, SeiNode, SeiNodeStatus, Time};
 use sei_planner::manifests::isolation::{bootstrap_leak, keyring_leak};
 use sei_planner::names::NodeKey;
 use sei_planner::node::{KeyHolder, validate};
@@ -177,14 +177,26 @@ fn claim_may_go(state: &State, key: &NodeKey, id: &ObjectId) -> Finding {
     })
 }
 
-/// S13: a pod of the newest template is left alone.
+/// S13: a pod of the newest template is left alone, unless the stored plan says that its seid is to start again.
 fn pod_is_outdated(state: &State, id: &ObjectId) -> Finding {
     let pod = state.store.get(id)?;
     let (_, set) = state.store.by_uid(controller_uid(pod))?;
     let observed = number(set, "/status/observedGeneration") == number(set, "/metadata/generation");
     let revision = text(pod, &format!("/metadata/labels/{REVISION_LABEL}"));
     let newest = text(set, "/status/updateRevision") == revision;
-    (observed && newest).then(|| ("S13", format!("{} is at its target already", show(id))))
+    let asked = || restarts(state, id, text(pod, "/metadata/uid"));
+    (observed && newest && !asked()).then(|| ("S13", format!("{} is at its target already", show(id))))
+}
+
+/// Whether the node's stored plan restarts this very pod.
+fn restarts(state: &State, pod: &ObjectId, uid: &str) -> bool {
+    let name = state.store.get(pod).and_then(|pod| node_label(pod)).unwrap_or_default();
+    let node = state.node(&NodeKey::new(&pod.namespace, name));
+    let plan = node.and_then(|node| node.status?.plan).filter(|plan| plan.phase == PlanPhase::Active);
+    plan.is_some_and(|plan| {
+        let replaced = |task: &&PlannedTask| task.kind == "replace-pod" && task.params["podUID"] == uid;
+        plan.tasks.iter().filter(replaced).any(|task| task.params["restart"] == true)
+    })
 }
 
 /// Children may lose their owner (S4); the node's own metadata is its own affair.

@@ -1,0 +1,76 @@
+//! Users change their minds: while an edit is followed it is taken back, or another one is made. In the campaign at every turn.
+
+use sei_tasks::sim::Turn;
+use serde_json::Value;
+
+use crate::edits::{Edit, GROUNDS, make, names};
+use crate::living::Life;
+use crate::verdict::{follows_its_spec, restarts};
+
+fn spec_of(life: &Life) -> Value {
+    serde_json::to_value(life.sim().sei_node(&life.key).unwrap().spec).unwrap()
+}
+
+fn fork(life: &Life) -> Life {
+    Life { driver: life.driver.fork(), key: life.key.clone() }
+}
+
+/// Outside of the campaign, one turn in so many, others for each edit.
+const TURNS_PER_TRY: usize = 7;
+
+/// Lets the edit run, and calls `meanwhile` with a copy of the world at each of its turns, or at some of them.
+fn at_every_turn(running: &Life, edit: &Edit, mut meanwhile: impl FnMut(Life, usize)) {
+    let mut life = fork(running);
+    make(&life.sim(), &life, &[*edit]);
+    let all = std::env::var_os("CAMPAIGN").is_some();
+    let first = edit.name.len() % TURNS_PER_TRY;
+    for turn in 0.. {
+        if all || turn % TURNS_PER_TRY == first {
+            meanwhile(fork(&life), turn);
+        }
+        match life.driver.turn().unwrap_or_else(|stopped| panic!("{}: {stopped}", edit.name)) {
+            Turn::Went => {}
+            Turn::Idle => return,
+        }
+    }
+}
+
+#[test]
+fn an_edit_that_is_taken_back_at_any_moment_leaves_the_node_as_it_was() {
+    for ground in &GROUNDS {
+        let running = ground.running();
+        let (before, was) = (restarts(&running), spec_of(&running));
+        // Keys stay once they are there: the API server sees to it.
+        for edit in ground.edits().iter().filter(|edit| edit.name != "keys") {
+            at_every_turn(&running, edit, |mut life, turn| {
+                let what = format!("{}: {} is taken back at turn {turn}", ground.name, edit.name);
+                let restarted = restarts(&life) - before;
+                let refused = life.sim().user_edit(&life.key, |spec| *spec = was.clone());
+                assert_eq!(refused, None, "{what}");
+                life.driver.run_for(2).unwrap_or_else(|stopped| panic!("{what}: {stopped}"));
+                if edit.name == "a validator" && crate::refusals::is_refused(&life) {
+                    return;
+                }
+                follows_its_spec(&mut life, &what);
+                let in_all = restarts(&life) - before;
+                assert!(restarted > 0 || in_all == 0, "{what}: a restart for nothing");
+                assert!(in_all <= 2, "{what}: {in_all} restarts");
+            });
+        }
+    }
+}
+
+#[test]
+fn an_edit_under_an_edit_ends_at_the_newest_spec() {
+    for ground in &GROUNDS {
+        let (running, edits) = (ground.running(), ground.edits());
+        for (index, first) in edits.iter().enumerate() {
+            let second = &edits[(index * 7 + 3) % edits.len()];
+            at_every_turn(&running, first, |mut life, turn| {
+                let what = format!("{}: {} at turn {turn}", ground.name, names(&[*first, *second]));
+                make(&life.sim(), &life, &[*second]);
+                follows_its_spec(&mut life, &what);
+            });
+        }
+    }
+}
