@@ -4,6 +4,7 @@
 mod cli;
 mod input;
 mod install;
+mod kubeconfig;
 mod output;
 mod run;
 

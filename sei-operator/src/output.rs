@@ -4,6 +4,8 @@ mod yaml;
 
 use std::io::{self, IsTerminal, Write};
 
+use schemars::JsonSchema;
+use schemars::generate::SchemaSettings;
 use serde::Serialize;
 
 pub(crate) use yaml::yaml;
@@ -70,16 +72,38 @@ fn wanted() -> bool {
 /// # Errors
 /// When stdout cannot be written for another reason.
 pub(crate) fn data(text: &str) -> io::Result<()> {
+    offer(text).map(drop)
+}
+
+/// Writes data to stdout, and says whether anybody still reads it: who writes for ever must know.
+///
+/// # Errors
+/// When stdout cannot be written for another reason.
+pub(crate) fn offer(text: &str) -> io::Result<bool> {
     let mut stdout = io::stdout().lock();
     match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        result => result,
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
+        result => result.map(|()| true),
     }
 }
 
 /// Writes to stderr; there is nobody to tell when that fails.
 pub(crate) fn chatter(text: &str) {
     let _ = io::stderr().lock().write_all(text.as_bytes());
+}
+
+/// Whether stdout is a screen that can be drawn on, and somebody looks at it.
+pub(crate) fn is_screen() -> bool {
+    let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+    io::stdout().is_terminal() && !dumb
+}
+
+/// The JSON Schema of what a command prints.
+pub(crate) fn schema_of<T: JsonSchema>(title: &str) -> schemars::Schema {
+    let generator = SchemaSettings::draft2020_12().for_serialize().into_generator();
+    let mut schema = generator.into_root_schema_for::<T>();
+    schema.insert("title".to_owned(), title.into());
+    schema
 }
 
 /// A value as indented JSON with a newline at its end.

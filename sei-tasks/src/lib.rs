@@ -2,6 +2,7 @@
 //!
 //! [`world`] holds the traits and [`reconcile`] the pipeline that runs on them; [`kube`] and [`http`] are the real world.
 //! [`leader`] sees to it that one process acts at a time, and [`record`] is how whoever runs it hears what happens.
+//! [`look`] is for those who only want to know.
 //! [`admission`] answers for the API server where there is none.
 
 pub mod admission;
@@ -13,6 +14,7 @@ pub mod http;
 mod issued;
 pub mod kube;
 pub mod leader;
+pub mod look;
 mod memory;
 mod merge_patch;
 mod object;

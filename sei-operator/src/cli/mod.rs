@@ -2,6 +2,11 @@
 //!
 //! To add a command, add a variant to [`Command`] and an arm to [`dispatch`].
 
+mod acknowledge;
+mod age;
+mod annotate;
+mod check;
+mod cluster;
 mod completions;
 mod crds;
 mod explain;
@@ -10,16 +15,23 @@ mod man;
 mod manifests;
 mod plan;
 mod platform;
+mod question;
 mod reference;
 mod render;
+mod retry;
 mod run;
 mod simulate;
+mod standing;
+mod status;
+mod wait;
 
+use std::ffi::{OsStr, OsString};
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand, ValueEnum};
+use clap::builder::StyledStr;
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use serde_json::{Value, json};
 
 use crate::input::Input;
@@ -29,11 +41,13 @@ use crate::run::RunArgs;
 
 /// Name of the program.
 const PROGRAM: &str = "sei-operator";
+/// What people type where the program is a plugin of kubectl, which is a program of the name `kubectl-sei`.
+const PLUGIN: &str = "kubectl sei";
 
 /// Runs Sei blockchain nodes on Kubernetes.
 ///
 /// Nodes are described by objects of the kind SeiNode. Without a cluster this program shows what would be done for them;
-/// inside one it does it.
+/// inside one it does it, and tells from outside how they are.
 #[derive(Debug, Parser)]
 #[command(name = PROGRAM, version, propagate_version = true, max_term_width = 100, after_help = EXAMPLES)]
 struct Cli {
@@ -48,6 +62,9 @@ Examples:
   sei-operator lint -f nodes/                   Fields without effect, and traps
   sei-operator render -f node.yaml              The Kubernetes objects of a node
   sei-operator simulate -f node.yaml            Watch it come up, without a cluster
+  sei-operator check                            Has the cluster all that is needed, and does it work?
+  sei-operator status -A                        How live nodes are; with a name, and what to do next
+  sei-operator wait sei/rpc-0 --for=phase=Running
   sei-operator crds | kubectl apply --server-side -f -
   sei-operator manifests --image IMAGE --platform prod.env | kubectl apply --server-side -f -
   sei-operator run --platform prod.env          The operator itself, in a cluster
@@ -59,8 +76,13 @@ Data goes to stdout, everything else to stderr. Set NO_COLOR to switch colours o
 /// What to do.
 #[derive(Debug, Subcommand)]
 enum Command {
-    Plan(plan::Args),
+    Plan(Box<plan::Args>),
     Lint(lint::Args),
+    Status(status::Args),
+    Wait(wait::Args),
+    Retry(retry::Args),
+    Acknowledge(acknowledge::Args),
+    Check(check::Args),
     Render(render::Args),
     Simulate(simulate::Args),
     Crds(crds::Args),
@@ -75,6 +97,11 @@ fn dispatch(command: Command) -> io::Result<Exit> {
     match command {
         Command::Plan(args) => plan::run(&args),
         Command::Lint(args) => lint::run(&args),
+        Command::Status(args) => status::run(&args),
+        Command::Wait(args) => wait::run(&args),
+        Command::Retry(args) => retry::run(&args),
+        Command::Acknowledge(args) => acknowledge::run(&args),
+        Command::Check(args) => check::run(&args),
         Command::Render(args) => render::run(&args),
         Command::Simulate(args) => simulate::run(&args),
         Command::Crds(args) => crds::run(&args),
@@ -89,7 +116,7 @@ fn dispatch(command: Command) -> io::Result<Exit> {
 /// Runs the program.
 pub fn main() -> ExitCode {
     // A mistake on the command line exits with 1, as every other error; 2 means "changes" to those who ask for it.
-    let cli = match Cli::try_parse() {
+    let cli = match parsed() {
         Ok(cli) => cli,
         Err(error) => {
             let _ = error.print();
@@ -101,6 +128,36 @@ pub fn main() -> ExitCode {
         Exit::Error
     });
     exit.into()
+}
+
+/// The command line. A plugin of kubectl speaks of itself as people call it.
+fn parsed() -> Result<Cli, clap::Error> {
+    let command = if is_plugin(std::env::args_os().next()) { as_plugin(Cli::command()) } else { Cli::command() };
+    command.try_get_matches().and_then(|matches| Cli::from_arg_matches(&matches))
+}
+
+fn is_plugin(program: Option<OsString>) -> bool {
+    let name = program.as_deref().map(Path::new).and_then(Path::file_stem).and_then(OsStr::to_str);
+    name.is_some_and(|name| ["kubectl-sei", "kubectl_sei"].contains(&name))
+}
+
+/// The command under the name of the plugin, also in its examples.
+fn as_plugin(command: clap::Command) -> clap::Command {
+    fn told(text: &StyledStr) -> String {
+        text.to_string().replace(&format!("{PROGRAM} "), &format!("{PLUGIN} "))
+    }
+    fn renamed(mut command: clap::Command) -> clap::Command {
+        let [short, long] = [command.get_after_help(), command.get_after_long_help()].map(|text| text.map(told));
+        if let Some(text) = short {
+            command = command.after_help(text);
+        }
+        if let Some(text) = long {
+            command = command.after_long_help(text);
+        }
+        let names: Vec<String> = command.get_subcommands().map(|found| found.get_name().to_owned()).collect();
+        names.into_iter().fold(command, |command, name| command.mut_subcommand(name, renamed))
+    }
+    renamed(command).bin_name(PLUGIN).display_name(PLUGIN)
 }
 
 /// How the program ends.

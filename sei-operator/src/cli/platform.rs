@@ -26,7 +26,8 @@ pub(super) fn required(file: Option<&Path>) -> Option<Platform> {
     }
 }
 
-fn environment() -> BTreeMap<String, String> {
+/// The settings of the environment, by name.
+pub(super) fn environment() -> BTreeMap<String, String> {
     let value = |name: &str| std::env::var(name).ok();
     Platform::VARIABLES.iter().filter_map(|v| Some((v.name.to_owned(), value(v.name)?))).collect()
 }
@@ -61,7 +62,8 @@ fn from_environment() -> Option<Platform> {
     typed(&settings, "environment: ")
 }
 
-fn typed(settings: &BTreeMap<String, String>, origin: &str) -> Option<Platform> {
+/// The platform that settings make, or nothing after everything that is wrong with them was reported on stderr.
+pub(super) fn typed(settings: &BTreeMap<String, String>, origin: &str) -> Option<Platform> {
     Platform::from_map(settings).map_err(|errors| complain(errors.0.iter().map(|e| format!("{origin}{e}")))).ok()
 }
 

@@ -49,6 +49,16 @@ impl Input {
     }
 }
 
+impl Input {
+    /// Reads a text that is no file.
+    pub(crate) fn of_text(name: &str, text: String) -> Self {
+        let sources = Sources::of(name, text);
+        let mut reader = documents::Reader::default();
+        reader.file(name, sources.text(name));
+        Self { sources, documents: reader.documents, remarks: reader.remarks }
+    }
+}
+
 /// That there is no object at all, which is a mistake in a path more often than not.
 fn empty(paths: &[PathBuf], first: Option<&String>, sources: &Sources) -> Diagnostic {
     let named = paths.first().map(|path| path.display().to_string()).unwrap_or_default();

@@ -1,6 +1,6 @@
 //! The manifests of the operator itself, made from one place: what has to be in a cluster for it to run there.
 
-mod permissions;
+pub(crate) mod permissions;
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ use self::permissions::{Place, cluster_wide, rules};
 /// Name of everything that is installed.
 const NAME: &str = "sei-operator";
 /// Name of the ConfigMap with the settings of the platform.
-const SETTINGS: &str = "sei-operator-platform";
+pub(crate) const SETTINGS: &str = "sei-operator-platform";
 /// User of the process in its container: nobody, by the convention of images without a distribution.
 const USER: i64 = 65532;
 /// Seconds from SIGTERM to SIGKILL: longer than the operator takes at most to finish and to let go of its Lease.

@@ -6,7 +6,7 @@ use super::Scope;
 
 /// Where a permission holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Place {
+pub(crate) enum Place {
     /// Where the SeiNodes are: everywhere, or in the one namespace that is watched.
     Nodes,
     /// In the operator's own namespace.
@@ -16,11 +16,12 @@ pub(super) enum Place {
 }
 
 /// What may be done to one resource.
-pub(super) struct Permission {
-    place: Place,
-    group: &'static str,
-    resource: &'static str,
-    verbs: &'static [&'static str],
+pub(crate) struct Permission {
+    pub(crate) place: Place,
+    pub(crate) group: &'static str,
+    /// With its subresource, as `seinodes/status`.
+    pub(crate) resource: &'static str,
+    pub(crate) verbs: &'static [&'static str],
 }
 
 const fn may(place: Place, group: &'static str, resource: &'static str, verbs: &'static [&'static str]) -> Permission {
@@ -30,7 +31,7 @@ const fn may(place: Place, group: &'static str, resource: &'static str, verbs: &
 /// Everything, and nothing more: what is watched is listed too, and server-side apply of something new needs `create`
 /// beside `patch`. `seinodes/finalizers` is asked for where the admission plugin `OwnerReferencesPermissionEnforcement`
 /// is on: owner references of ours block the deletion of their owner.
-const PERMISSIONS: [Permission; 14] = [
+static PERMISSIONS: [Permission; 14] = [
     may(Place::Nodes, "sei.io", "seinodes", &["get", "list", "watch", "patch"]),
     may(Place::Nodes, "sei.io", "seinodes/status", &["patch"]),
     may(Place::Nodes, "sei.io", "seinodes/finalizers", &["update"]),
@@ -47,6 +48,11 @@ const PERMISSIONS: [Permission; 14] = [
     may(Place::Own, "coordination.k8s.io", "leases", &["get", "create", "patch", "update"]),
     may(Place::Cluster, "", "persistentvolumes", &["get"]),
 ];
+
+/// The whole table.
+pub(crate) fn all() -> &'static [Permission] {
+    &PERMISSIONS
+}
 
 /// The rules of the roles for these places.
 pub(super) fn rules(places: &[Place]) -> Vec<Value> {

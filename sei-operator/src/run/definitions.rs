@@ -67,6 +67,14 @@ pub(crate) async fn wait_for(client: &Client) -> Result<(), Unfit> {
     }
 }
 
+/// Whether the cluster serves SeiNodes that are as new as this program, asked once.
+///
+/// # Errors
+/// When the API server cannot be asked.
+pub(crate) async fn question(client: &Client) -> Result<Result<(), Unfit>, kube::Error> {
+    Ok(judge(&published(client).await?))
+}
+
 /// The OpenAPI document of our group and version; `null` where there is none.
 async fn published(client: &Client) -> Result<Value, kube::Error> {
     let request = Request::get(format!("/openapi/v3/apis/{API_VERSION}")).body(Vec::new());

@@ -3,7 +3,7 @@
 
 mod address;
 mod admin;
-mod definitions;
+pub(crate) mod definitions;
 mod election;
 mod heart;
 pub(crate) mod journal;
@@ -19,10 +19,9 @@ use std::time::Duration;
 use clap::Args;
 use futures::{FutureExt, StreamExt};
 use http::Uri;
-use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::core::DynamicObject;
 use kube::runtime::controller::{Action, Config as ControllerConfig};
-use kube::{Client, Config, ResourceExt};
+use kube::{Client, ResourceExt};
 use sei_planner::api::Time;
 use sei_planner::names::NodeKey;
 use sei_planner::platform::Platform;
@@ -41,6 +40,7 @@ use self::heart::Heart;
 use self::journal::{Journal, LogFormat};
 use self::metrics::Metrics;
 use self::views::WatchedViews;
+use crate::kubeconfig;
 
 /// First pause after a reconcile that failed, doubled with each further one.
 const BACKOFF_SECONDS: u64 = 5;
@@ -155,7 +155,8 @@ pub(crate) async fn run(args: RunArgs, platform: Platform) -> Result<(), RunErro
         return Err(RunError::SidecarVia(via.clone()));
     }
     let listeners = Listeners::bind(&args.admin)?;
-    let client = Client::try_from(cluster_config(&args).await?)?;
+    let config = kubeconfig::config(args.kubeconfig.as_deref(), args.context.as_deref()).await;
+    let client = Client::try_from(config.map_err(RunError::Kubeconfig)?)?;
     let (views, streams) = watch::watches(&client, args.namespace.as_deref());
     let identity = election::identity();
     let (mut election, leadership) = Election::new(&args.election, &client, &identity);
@@ -287,19 +288,6 @@ fn action(look_again: LookAgain, now: Time) -> Action {
         None => Action::await_change(),
         Some(at) => Action::requeue(Duration::from_secs(u64::try_from(at.seconds_since(now)).unwrap_or(0))),
     }
-}
-
-async fn cluster_config(args: &RunArgs) -> Result<Config, RunError> {
-    let unusable = |error: &dyn std::fmt::Display| RunError::Kubeconfig(error.to_string());
-    let options = KubeConfigOptions { context: args.context.clone(), ..KubeConfigOptions::default() };
-    if let Some(file) = &args.kubeconfig {
-        let kubeconfig = Kubeconfig::read_from(file).map_err(|e| unusable(&format!("{}: {e}", file.display())))?;
-        return Config::from_custom_kubeconfig(kubeconfig, &options).await.map_err(|e| unusable(&e));
-    }
-    if args.context.is_some() {
-        return Config::from_kubeconfig(&options).await.map_err(|e| unusable(&e));
-    }
-    Config::infer().await.map_err(|e| unusable(&e))
 }
 
 fn stop_signal() -> std::io::Result<impl Future<Output = ()> + Send + Sync + 'static> {

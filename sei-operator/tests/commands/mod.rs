@@ -1,5 +1,7 @@
 //! Runs of single commands, a file per family, and what all of them share.
 
+pub(crate) mod bad_days;
+pub(crate) mod cluster;
 pub(crate) mod edit;
 pub(crate) mod explain;
 pub(crate) mod invalid;
@@ -7,6 +9,7 @@ pub(crate) mod lint;
 pub(crate) mod manifests;
 pub(crate) mod manual;
 pub(crate) mod plan;
+pub(crate) mod played_api;
 pub(crate) mod simulate;
 
 use std::path::{Path, PathBuf};

@@ -47,14 +47,14 @@ pub(crate) async fn one_holder(world: Arc<World>) {
     assert!(holder.starts_with(&format!("{}/rpc-1/", place.namespace)), "{holder}");
 }
 
-fn validator(copy: &str) -> Value {
+pub(super) fn validator(copy: &str) -> Value {
     json!({"chainId": "test-1", "image": V1, "validator": {
         "signingKey": {"secret": {"secretName": format!("signing-{copy}")}},
         "nodeKey": {"secret": {"secretName": format!("node-{copy}")}},
     }})
 }
 
-async fn provide(place: &Place, copy: &str) {
+pub(super) async fn provide(place: &Place, copy: &str) {
     let secrets: Api<Secret> = place.api();
     for (name, key, file) in
         [("signing", "priv_validator_key.json", "validator.json"), ("node", "node_key.json", "node.json")]

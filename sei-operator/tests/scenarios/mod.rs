@@ -4,6 +4,7 @@ mod admission;
 mod adoption;
 mod bring_up;
 mod by_hand;
+mod commands;
 mod cost;
 mod deletion;
 mod fidelity;
@@ -63,6 +64,9 @@ pub(crate) fn all() -> Vec<Trial> {
         Trial::new("deleted_pod_comes_back", by_hand::pod),
         Trial::new("deletion_leaves_nothing", deletion::leaves_nothing),
         Trial::new("deletion_keeps_a_retained_volume", deletion::keeps_retained_volume),
+        Trial::new("commands_tell_of_a_live_node", commands::tell_of_a_live_node),
+        Trial::new("commands_try_again_and_answer", commands::retry_and_answer),
+        Trial::new("commands_check_a_cluster", commands::checks_a_cluster),
         Trial::new("metrics_tell_what_happened", metrics::tell_what_happened),
         Trial::new("two_operators_and_the_leader_is_killed", leader::killed_and_stopped),
         Trial::new("graceful_stop_and_quiet_restart", operator_process::graceful_stop),

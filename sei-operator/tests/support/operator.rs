@@ -1,8 +1,8 @@
 //! The operator's process: the real binary, started as a person would start it.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
-use std::process::{Child, Command, ExitStatus};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -113,6 +113,13 @@ pub(crate) fn print_manifests(namespace: &str) -> Value {
         "json",
     ]);
     serde_json::from_str(&print(command.arg("--platform").arg(fixtures::platform()))).expect("JSON")
+}
+
+/// A command of the binary against the cluster of this kubeconfig, with nothing in its environment.
+pub(crate) fn command(kubeconfig: &Path, args: &[&str]) -> Command {
+    let mut command = Command::new(binary());
+    command.env_clear().env("KUBECONFIG", kubeconfig).stdin(Stdio::null()).args(args);
+    command
 }
 
 fn print(command: &mut Command) -> String {

@@ -2,6 +2,7 @@
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -140,6 +141,11 @@ impl World {
     pub(crate) async fn ask_operator(&self, what: &str, path: &'static str) -> (u16, String) {
         let address = self.setup.address_of(what);
         tokio::task::spawn_blocking(move || get(address, path)).await.expect("an answer")
+    }
+
+    /// A command of the binary, as somebody runs it who may do everything.
+    pub(crate) fn command(&self, args: &[&str]) -> Command {
+        operator::command(&self.plane.kubeconfig("admin"), args)
     }
 
     pub(crate) fn pause_kubelet(&self) -> KubeletPause {

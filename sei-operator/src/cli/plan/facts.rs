@@ -33,8 +33,12 @@ pub(super) struct Facts {
 impl Facts {
     /// Reads the files of `--status` and `--secret`, and says what is wrong with them.
     pub(super) fn read(status: &[PathBuf], secrets: &[PathBuf]) -> Self {
+        Self::of(Input::read(status), secrets)
+    }
+
+    /// The same of saved statuses that are no files.
+    pub(super) fn of(input: Input, secrets: &[PathBuf]) -> Self {
         let mut facts = Self { secrets: Secrets::read(secrets), ..Self::default() };
-        let input = Input::read(status);
         for diagnostic in &input.remarks {
             say(diagnostic, &input.sources);
         }

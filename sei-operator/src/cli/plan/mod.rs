@@ -1,8 +1,9 @@
-//! `plan`: what would happen to each node, and why. Needs no cluster.
+//! `plan`: what would happen to each node, and why: to nodes of files without a cluster, or to live ones.
 
 mod edit;
 mod facts;
 mod graph;
+mod live;
 mod report;
 mod table;
 mod why;
@@ -16,6 +17,7 @@ use sei_planner::node::{NodePlan, plan_node};
 use sei_planner::platform::Platform;
 use uuid::Uuid;
 
+use super::cluster::{self, Access, NodeName, Trouble};
 use super::{Exit, platform, report as say};
 use crate::input::diagnostics::Diagnostic;
 use crate::input::{Document, Input};
@@ -23,15 +25,21 @@ use crate::output::{self, FORMAT_VERSION, Paint};
 use facts::Facts;
 pub(super) use facts::secrets_of;
 use report::{Outcome, Problem, Report, Summary, Word};
+pub(super) use table::cut;
 
-/// Show what would happen to nodes, and why, without a cluster
+/// Show what would happen to nodes, and why, with or without a cluster
 ///
-/// For every SeiNode the plan is made that the operator would store in its status, as far as the document tells: a
+/// For every SeiNode of a file the plan is made that the operator would store in its status, as far as the document tells: a
 /// status in the document is used, and nothing else is known of the cluster. The same input gives the same output, byte
-/// by byte.
+/// by byte. With NODE in the place of files the live node is planned as the operator would now: its objects and pods are
+/// looked at, its sidecar is not asked. Nothing is ever changed.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES, after_long_help = long_help())]
 pub(super) struct Args {
+    /// Live nodes, as NAME or NAMESPACE/NAME: what the operator would do with them now
+    #[arg(value_name = "NODE", conflicts_with_all = ["files", "status", "secret", "from", "to", "live"])]
+    nodes: Vec<NodeName>,
+
     /// Manifests: files, directories (their *.yaml, *.yml and *.json), or - for stdin
     ///
     /// A file may hold many documents and lists. Empty documents are skipped, and so are, with a note, kinds that are not
@@ -40,14 +48,15 @@ pub(super) struct Args {
         short = 'f',
         long = "filename",
         value_name = "FILE",
-        required_unless_present_any = ["schema", "from"],
+        required_unless_present_any = ["schema", "from", "nodes"],
         num_args = 1..
     )]
     files: Vec<PathBuf>,
 
     /// Settings of the platform, as KEY=VALUE lines
     ///
-    /// Without it the settings come from the environment if it has any of them, else from a made-up demo platform.
+    /// Without it the settings come from the environment if it has any of them, else for live nodes from the operator that is
+    /// installed in sei-system, else from a made-up demo platform.
     #[arg(long, value_name = "FILE")]
     platform: Option<PathBuf>,
 
@@ -57,6 +66,12 @@ pub(super) struct Args {
     /// more where the spec differs, because applying it would be an edit. A node that is not in there is planned as new.
     #[arg(long, value_name = "FILE", num_args = 1..)]
     status: Vec<PathBuf>,
+
+    /// Plan the files as an apply on the live nodes: statuses come from the cluster
+    ///
+    /// As --status with what the cluster has now. A node that is not there is planned as new.
+    #[arg(long, requires = "files", conflicts_with = "status")]
+    live: bool,
 
     /// Secrets that exist in the cluster, for TLS and keys: manifests, files or directories
     ///
@@ -85,6 +100,9 @@ pub(super) struct Args {
     /// Print the JSON Schema of -o json, and do nothing else
     #[arg(long)]
     schema: bool,
+
+    #[command(flatten)]
+    access: Access,
 }
 
 /// How to print plans.
@@ -110,6 +128,8 @@ Examples:
   sei-operator plan -f nodes/ --status saved.yaml             What it would do after applying nodes/
   sei-operator plan -f nodes/ --detailed-exitcode             For CI
   sei-operator plan --from main/nodes/ --to nodes/            What an edit does to nodes that run
+  sei-operator plan sei/rpc-0                                 What the operator would do with a live node now
+  sei-operator plan -f nodes/ --live                          What applying nodes/ would do to the live nodes
   sei-operator plan -f node.yaml -o dot | dot -Tsvg > plan.svg
   sei-operator plan --schema > plan.schema.json
 
@@ -156,17 +176,39 @@ pub(super) fn run(args: &Args) -> io::Result<Exit> {
         output::data(&output::json(&report::schema())?)?;
         return Ok(Exit::Done);
     }
+    let asks = args.live || !args.nodes.is_empty();
+    if args.access.is_given() && !asks {
+        let what = "the flags of the cluster have no effect on files alone";
+        Trouble::new(what).help("name a NODE, or add --live to plan the files on the live nodes").say();
+        return Ok(Exit::Error);
+    }
+    if !args.nodes.is_empty() {
+        return cluster::run(live_nodes(args));
+    }
+    if args.live {
+        return cluster::run(live_files(args));
+    }
     let Some(platform) = platform::load(args.platform.as_deref()) else { return Ok(Exit::Error) };
     if let (Some(from), Some(to)) = (&args.from, &args.to) {
         let report = edit::report(from, to, &platform)?;
         output::data(&printed(&report, args.output)?)?;
         return Ok(exit(&report, args.detailed_exitcode));
     }
-    let mut input = Input::read(&args.files);
-    let mut facts = Facts::read(&args.status, &args.secret);
-    let mut plans = Plans::default();
+    let input = Input::read(&args.files);
+    planned_files(args, &platform, input, Facts::read(&args.status, &args.secret), None)
+}
+
+/// Plans the documents of files; `now` is the epoch where nothing of the cluster is known.
+fn planned_files(
+    args: &Args,
+    platform: &Platform,
+    mut input: Input,
+    mut facts: Facts,
+    now: Option<Time>,
+) -> io::Result<Exit> {
+    let mut plans = Plans { now, ..Plans::default() };
     for document in &input.documents {
-        plans.add(document, &mut facts, &platform)?;
+        plans.add(document, &mut facts, platform)?;
     }
     input.remarks.append(&mut plans.warnings);
     say(&input, &plans.problems);
@@ -174,6 +216,35 @@ pub(super) fn run(args: &Args) -> io::Result<Exit> {
     let report = plans.report();
     output::data(&printed(&report, args.output)?)?;
     Ok(if facts.failed { Exit::Error } else { exit(&report, args.detailed_exitcode) })
+}
+
+/// What an apply of the files would do to the live nodes.
+async fn live_files(args: &Args) -> Result<Exit, Trouble> {
+    if args.access.namespace.is_some() {
+        return Err(Trouble::new(
+            "--namespace has no effect on files: a manifest without one is of the namespace default",
+        )
+        .help("write metadata.namespace into the manifests"));
+    }
+    let cluster = args.access.connect().await?;
+    let Some(platform) = live::platform(&cluster, args.platform.as_deref()).await else { return Ok(Exit::Error) };
+    let input = Input::read(&args.files);
+    let saved = live::saved(&cluster, &input.documents).await?;
+    let facts = Facts::of(saved, &args.secret);
+    Ok(planned_files(args, &platform, input, facts, Some(cluster::now()))?)
+}
+
+/// What the operator would do with live nodes now.
+async fn live_nodes(args: &Args) -> Result<Exit, Trouble> {
+    let cluster = args.access.connect().await?;
+    let Some(platform) = live::platform(&cluster, args.platform.as_deref()).await else { return Ok(Exit::Error) };
+    let mut plans = Plans::default();
+    for name in &args.nodes {
+        live::add(&mut plans, &cluster, &cluster.key(name, &args.access)?, &platform).await?;
+    }
+    let report = plans.report();
+    output::data(&printed(&report, args.output)?)?;
+    Ok(exit(&report, args.detailed_exitcode))
 }
 
 fn printed(report: &Report, format: Format) -> io::Result<String> {
@@ -203,6 +274,8 @@ struct Plans {
     summary: Summary,
     problems: Vec<Diagnostic>,
     warnings: Vec<Diagnostic>,
+    /// When plans are made, where that is not [`now`].
+    now: Option<Time>,
 }
 
 impl Plans {
@@ -216,7 +289,8 @@ impl Plans {
             Some(Ok(node)) => {
                 let (seen, warnings) = facts.observed(document, &node, platform);
                 self.warnings.extend(warnings);
-                let planned = plan_node(&node, platform, &seen, now(), &plan_id(&node)?);
+                let at = self.now.unwrap_or_else(now);
+                let planned = plan_node(&node, platform, &seen, at, &plan_id(&node)?);
                 let rules = facts.verdict(document, &node)?;
                 problems.extend(document.judged(&planned.problems, &rules));
                 if rules.is_empty() {

@@ -3,7 +3,6 @@
 #![allow(unreachable_pub, reason = "the derive of the schema copies each struct, with its visibility, into a function")]
 
 use schemars::JsonSchema;
-use schemars::generate::SchemaSettings;
 use sei_planner::api::TaskPlan;
 use sei_planner::node::{NodePlan, PlanOutcome};
 use serde::Serialize;
@@ -166,8 +165,5 @@ impl Summary {
 
 /// The JSON Schema of [`Report`].
 pub(super) fn schema() -> schemars::Schema {
-    let generator = SchemaSettings::draft2020_12().for_serialize().into_generator();
-    let mut schema = generator.into_root_schema_for::<Report>();
-    schema.insert("title".to_owned(), "sei-operator plan".into());
-    schema
+    crate::output::schema_of::<Report>("sei-operator plan")
 }

@@ -187,7 +187,8 @@ pub(super) fn params(params: &Value) -> String {
     cut(&text, PARAMS_WIDTH_MAX)
 }
 
-fn cut(text: &str, width: usize) -> String {
+/// A text that is at most so wide.
+pub(in crate::cli) fn cut(text: &str, width: usize) -> String {
     if text.chars().count() <= width {
         return text.to_owned();
     }

@@ -9,9 +9,9 @@ use sei_tasks::sim::{Driver, NotConverged, Rest, SeiOperator, Sim, Violation};
 use super::Until;
 use super::acts::Act;
 use super::pace::{Pacer, Speed, pass};
-use super::standing::{Standing, standing};
 use super::tell::clock;
 use super::trace::{Broken, Choices, End, NodeEnd, Reason, Totals};
+use crate::cli::standing::{Standing, standing};
 use crate::output::FORMAT_VERSION;
 
 /// Who is told what happens.
@@ -81,7 +81,8 @@ impl Course<'_> {
         // A pod that was deleted is no news for a node that runs: what users did has taken effect when the world rests.
         let until = if self.acts.is_empty() { self.until } else { Until::Idle };
         self.go(self.choices.limit_seconds, |sim, rest| {
-            rest != Rest::Nobody && all_arrived(until, rest, nodes.iter().map(|key| standing(sim, key)))
+            rest != Rest::Nobody
+                && all_arrived(until, rest, nodes.iter().map(|key| standing(sim.sei_node(key).as_ref())))
         })
     }
 
@@ -167,7 +168,7 @@ fn all_arrived(until: Until, rest: Rest, nodes: impl Iterator<Item = Standing>) 
 }
 
 fn node_end(sim: &Sim, key: &NodeKey) -> NodeEnd {
-    let hindrance = match standing(sim, key) {
+    let hindrance = match standing(sim.sei_node(key).as_ref()) {
         Standing::Up | Standing::Gone => None,
         Standing::OnItsWay(hindrance) | Standing::Stuck(hindrance) => Some(hindrance),
     };
@@ -191,7 +192,7 @@ mod tests {
     use sei_tasks::sim::Options;
 
     use super::*;
-    use crate::cli::simulate::standing::Hindrance;
+    use crate::cli::standing::Hindrance;
 
     #[test]
     fn a_broken_invariant_names_time_and_command_line() {

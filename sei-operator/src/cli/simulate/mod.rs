@@ -1,14 +1,13 @@
 //! `simulate`: nodes live in a simulated world, told as a timeline of virtual time. Needs no cluster.
 //!
 //! [`stage`] prepares the world, [`schedule`] and [`acts`] are what users do in it, [`course`] lets it run at the [`pace`]
-//! that was asked for, [`standing`] judges nodes, and [`tell`] and [`trace`] tell people and programs.
+//! that was asked for, [`standing`](super::standing) judges nodes, and [`tell`] and [`trace`] tell people and programs.
 
 mod acts;
 mod course;
 mod pace;
-mod schedule;
+pub(super) mod schedule;
 mod stage;
-mod standing;
 mod tell;
 mod trace;
 

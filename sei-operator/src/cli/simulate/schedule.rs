@@ -85,7 +85,7 @@ fn kind(word: &str) -> Result<Kind, String> {
 }
 
 /// Reads `30s`, `5m`, `1h30m`: hours, minutes and seconds, each at most once and in this order.
-pub(super) fn seconds(text: &str) -> Result<i64, String> {
+pub(in crate::cli) fn seconds(text: &str) -> Result<i64, String> {
     if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
         return Err(format!("{text:?} has no unit: write {text}s, {text}m or {text}h"));
     }

@@ -1,13 +1,13 @@
 //! The timeline for people: a line for each thing that happened and, on a terminal, a status line at the bottom.
 
-use std::io::{self, IsTerminal};
+use std::io;
 
 use sei_planner::api::{NodePhase, PlanPhase, SeiNodeStatus, TaskPlan};
 use sei_tasks::sim::{Moment, Sim, What};
 
 use super::course::Audience;
-use super::standing::current;
 use super::trace::{Choices, End, NodeEnd, Reason};
+use crate::cli::standing::current;
 use crate::output::{self, Paint};
 
 /// Goes back to the start of the line and clears it.
@@ -29,8 +29,7 @@ pub(super) struct Teller {
 
 impl Teller {
     pub(super) fn new() -> Self {
-        let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
-        let live = io::stdout().is_terminal() && !dumb;
+        let live = output::is_screen();
         Self { told: 0, paint: Paint::stdout(), several: false, live, drawn: String::new() }
     }
 

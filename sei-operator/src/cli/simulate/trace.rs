@@ -5,13 +5,12 @@
 use std::io;
 
 use schemars::JsonSchema;
-use schemars::generate::SchemaSettings;
 use sei_planner::api::{NodePhase, PlanKindName, PlanPhase, TaskStatus, Time};
 use sei_tasks::sim::{Counters, Moment, Sim, What};
 use serde::Serialize;
 
 use super::course::Audience;
-use super::standing::Hindrance;
+use crate::cli::standing::Hindrance;
 use crate::input::diagnostics::Diagnostic;
 use crate::output::{self, FORMAT_VERSION};
 
@@ -245,10 +244,7 @@ pub(in crate::cli) struct Broken {
 
 /// The JSON Schema of [`Line`].
 pub(super) fn schema() -> schemars::Schema {
-    let generator = SchemaSettings::draft2020_12().for_serialize().into_generator();
-    let mut schema = generator.into_root_schema_for::<Line>();
-    schema.insert("title".to_owned(), "sei-operator simulate".into());
-    schema
+    output::schema_of::<Line>("sei-operator simulate")
 }
 
 /// Prints lines for programs.

@@ -1,13 +1,14 @@
-//! Where a node stands: up, gone, on its way, or stuck; and what keeps it from running, in one line.
+//! Where a node stands: up, gone, on its way, or stuck; and what keeps it from running, in one line. Of simulated nodes and of
+//! live ones alike.
 #![allow(unreachable_pub, reason = "the derive of the schema copies each struct, with its visibility, into a function")]
 
 use std::fmt;
 
 use schemars::JsonSchema;
-use sei_planner::api::{Condition, ConditionStatus, NodePhase, PlanPhase, PlannedTask, SeiNodeStatus, TaskPlan};
+use sei_planner::api::{
+    Condition, ConditionStatus, NodePhase, PlanPhase, PlannedTask, SeiNode, SeiNodeStatus, TaskPlan,
+};
 use sei_planner::api::{TaskStatus, Time, conditions};
-use sei_planner::names::NodeKey;
-use sei_tasks::sim::Sim;
 use serde::Serialize;
 
 /// Where a node stands.
@@ -52,6 +53,29 @@ impl Hindrance {
     }
 }
 
+impl Hindrance {
+    /// In a few words, without times: for a column.
+    pub(super) fn short(&self) -> String {
+        match (&self.task, &self.waiting_for) {
+            (Some(task), Some(on)) => format!("{task}: {on}"),
+            (Some(_) | None, _) => {
+                let words = self.why.strip_prefix("task ").unwrap_or(&self.why);
+                words.split(", ").next().unwrap_or(words).to_owned()
+            }
+        }
+    }
+
+    /// What blocks, without what the operator says about it.
+    pub(super) fn gist(&self) -> String {
+        Self { since: None, message: None, last_error: None, ..self.clone() }.to_string()
+    }
+
+    /// In a sentence, without times.
+    pub(super) fn brief(&self) -> String {
+        Self { since: None, ..self.clone() }.to_string()
+    }
+}
+
 impl fmt::Display for Hindrance {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.why)?;
@@ -71,23 +95,26 @@ impl fmt::Display for Hindrance {
     }
 }
 
-/// Where a node stands now.
-pub(super) fn standing(sim: &Sim, key: &NodeKey) -> Standing {
-    let Some(node) = sim.sei_node(key) else { return Standing::Gone };
-    let status = node.status.unwrap_or_default();
+/// Where a node stands now; `None` is one that is not there.
+pub(super) fn standing(node: Option<&SeiNode>) -> Standing {
+    let Some(node) = node else { return Standing::Gone };
+    let nothing = SeiNodeStatus::default();
+    let status = node.status.as_ref().unwrap_or(&nothing);
     if node.metadata.deletion_timestamp.is_some() {
         return Standing::OnItsWay(Hindrance::of("it is being deleted"));
     }
-    if let Some(unanswered) = unanswered(&status) {
+    if let Some(unanswered) = unanswered(status) {
         return Standing::Stuck(unanswered);
     }
-    if let Some(missing) = held(&status, conditions::SIDECAR_TLS_SECRET_READY, ConditionStatus::False)
-        && !is_active(&status)
+    if let Some(missing) = held(status, conditions::SIDECAR_TLS_SECRET_READY, ConditionStatus::False)
+        && !is_active(status)
     {
         return Standing::OnItsWay(Hindrance::said("its TLS Secret cannot be used", missing));
     }
     match &status.plan {
         Some(plan) => of_plan(plan, status.phase()),
+        // Taken over, or its last plan was cleared: there is nothing that it lacks.
+        None if status.phase() == NodePhase::Running => Standing::Up,
         None => Standing::OnItsWay(Hindrance::of("it has no plan")),
     }
 }
@@ -100,7 +127,7 @@ fn unanswered(status: &SeiNodeStatus) -> Option<Hindrance> {
     refused.or_else(|| asked.map(|condition| Hindrance::said("it waits for an answer", condition)))
 }
 
-fn held<'a>(status: &'a SeiNodeStatus, kind: &str, wanted: ConditionStatus) -> Option<&'a Condition> {
+pub(super) fn held<'a>(status: &'a SeiNodeStatus, kind: &str, wanted: ConditionStatus) -> Option<&'a Condition> {
     status.condition(kind).filter(|condition| condition.status == wanted)
 }
 
@@ -119,9 +146,11 @@ fn of_plan(plan: &TaskPlan, phase: NodePhase) -> Standing {
 }
 
 fn failed(plan: &TaskPlan) -> Hindrance {
-    let detail = plan.failed_task_detail.as_ref();
-    let (task, error) = detail.map(|detail| (detail.kind.clone(), detail.error.clone())).unwrap_or_default();
     let again = plan.retry_at.map(|at| format!(", planned again at {at}")).unwrap_or_default();
+    let Some(detail) = &plan.failed_task_detail else {
+        return Hindrance::of(format!("its plan failed{again}"));
+    };
+    let (task, error) = (detail.kind.clone(), detail.error.clone());
     let why = format!("task {task} failed{again}");
     Hindrance { task: Some(task), last_error: Some(error), ..Hindrance::of(why) }
 }
