@@ -39,10 +39,10 @@ static PERMISSIONS: [Permission; 14] = [
     may(Place::Nodes, "batch", "jobs", &["get", "list", "watch", "create", "delete"]),
     may(Place::Nodes, "", "services", &["get", "list", "watch", "create", "patch", "delete"]),
     may(Place::Nodes, "", "persistentvolumeclaims", &["get", "list", "watch", "create", "patch", "delete"]),
-    may(Place::Nodes, "", "configmaps", &["get", "list", "watch", "create", "patch"]),
+    may(Place::Nodes, "", "configmaps", &["get", "list", "watch", "create", "patch", "delete"]),
     may(Place::Nodes, "", "pods", &["get", "list", "watch", "delete"]),
     may(Place::Nodes, "", "secrets", &["get"]),
-    may(Place::Nodes, "cert-manager.io", "certificates", &["get", "create", "patch"]),
+    may(Place::Nodes, "cert-manager.io", "certificates", &["get", "create", "patch", "delete"]),
     may(Place::Nodes, "events.k8s.io", "events", &["create"]),
     // Which consensus key runs where, and who of several operators leads.
     may(Place::Own, "coordination.k8s.io", "leases", &["get", "create", "patch", "update"]),

@@ -34,7 +34,9 @@ fn an_edit_as_programs_read_it() {
         fields.iter().map(|field| field["fate"].clone()).collect()
     };
     assert_eq!(fates("image"), ["followed", "followed"]);
-    assert!(fates("waits").iter().all(|fate| fate != "followed"));
+    for fate in ["followed", "waits", "creationOnly", "ignored"] {
+        assert!(fates("waits").contains(&fate.into()), "{fate}");
+    }
     assert_eq!(of("gone")["outcome"], "removed");
     assert_eq!(report["summary"]["destructive"], 1, "the claim of one node goes with it");
     assert_eq!(of("behind")["changes"][0]["from"], "registry.example/seid:v6.2.0", "its own status is used");

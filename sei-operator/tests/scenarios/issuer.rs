@@ -5,15 +5,15 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use k8s_openapi::ByteString;
-use k8s_openapi::api::core::v1::Secret;
-use kube::api::{ApiResource, DynamicObject, PostParams};
+use k8s_openapi::api::core::v1::{ConfigMap, Secret};
+use kube::api::{ApiResource, DynamicObject, ListParams, PostParams};
 use kube::core::GroupVersionKind;
 use kube::{Api, ResourceExt};
 use rcgen::{CertifiedKey, generate_simple_self_signed};
 use sei_planner::api::SeiNode;
 use serde_json::{Value, json};
 
-use super::specs::{self, V1};
+use super::specs::{self, V1, V2};
 use crate::support::place::Place;
 use crate::support::view::View;
 use crate::support::world::{World, install, uninstall};
@@ -42,9 +42,33 @@ pub(crate) async fn asked(world: Arc<World>) {
     let node = place.nodes.get("rpc-0").await.expect("the node");
     assert_eq!(node.data["status"]["currentSidecarTLS"]["issuerName"], "ca");
 
+    // Off, together with an image: what the proxy left behind goes, too.
+    place.edit("rpc-0", json!({"image": V2, "sidecar": {"tls": null}})).await;
+    let view = place.until("rpc-0", "the proxy is gone", |view| view.settled_on(V2)).await;
+    assert!(!has_proxy(&view));
+    assert_eq!(view.status("/currentSidecarTLS"), None);
+    assert!(
+        certificates(&place).get_opt(CERTIFICATE).await.expect("an answer").is_none(),
+        "the Certificate stays behind"
+    );
+    let configs =
+        place.api::<ConfigMap>().list(&ListParams::default().labels("sei.io/node=rpc-0")).await.expect("listed");
+    assert_eq!(configs.items.len(), 0, "the proxy's configuration stays behind");
+
+    // And on again: the Secret is there still.
+    place.edit("rpc-0", json!({"image": V1, "sidecar": {"tls": {"issuerName": "ca"}}})).await;
+    let view = place.until("rpc-0", "the proxy is back", |view| view.settled_on(V1)).await;
+    assert!(has_proxy(&view));
+    assert_eq!(view.status("/currentSidecarTLS/issuerName"), Some(&json!("ca")));
+
     place.delete::<SeiNode>("rpc-0").await;
     is_collected(&place).await;
     uninstall(&world.admin, "certificates.cert-manager.io").await;
+}
+
+fn has_proxy(view: &View) -> bool {
+    let pod = view.pod.as_ref().and_then(|pod| pod.spec.as_ref()).expect("a pod");
+    pod.init_containers.iter().flatten().any(|container| container.name == "kube-rbac-proxy")
 }
 
 fn certificates(place: &Place) -> Api<DynamicObject> {

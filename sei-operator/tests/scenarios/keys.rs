@@ -67,6 +67,13 @@ pub(super) async fn provide(place: &Place, copy: &str) {
     }
 }
 
+/// Replaces the data of a Secret.
+pub(super) async fn set(place: &Place, name: &str, data: Value) {
+    let secrets: Api<Secret> = place.api();
+    let patch = Patch::Merge(json!({ "data": data }));
+    secrets.patch(name, &PatchParams::default(), &patch).await.expect("patched");
+}
+
 /// Leases of keys; the suite's operator keeps them in `default`.
 async fn leases(place: &Place) -> Vec<Lease> {
     let leases: Api<Lease> = Api::namespaced(place.world.admin.clone(), "default");

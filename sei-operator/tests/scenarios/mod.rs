@@ -8,6 +8,7 @@ mod commands;
 mod cost;
 mod deletion;
 mod fidelity;
+mod following;
 mod harness;
 mod image_update;
 mod import;
@@ -51,6 +52,11 @@ pub(crate) fn all() -> Vec<Trial> {
         Trial::new("operator_killed_in_every_sidecar_task_of_init", bring_up::operator_killed_during_init),
         Trial::new("one_refused_node_does_not_stop_others", bring_up::refused_beside_good),
         Trial::new("image_update_replaces_the_pod_once", image_update::replaces_once),
+        Trial::new("edited_settings_reach_pod_and_sidecar", following::settings),
+        Trial::new("edited_override_is_reverted_in_the_middle", following::reverted),
+        Trial::new("refused_edit_of_a_running_node_restarts_nothing", following::refused),
+        Trial::new("running_validator_gets_its_keys_at_the_tip", following::keys),
+        Trial::new("full_node_becomes_a_validator", following::mode),
         Trial::new("mid_update_second_edit", mid_update::second_edit),
         Trial::new("mid_update_revert", mid_update::revert),
         Trial::new("mid_update_operator_killed", mid_update::operator_killed),

@@ -63,6 +63,9 @@ struct Sidecar {
     line: Line,
     process: Option<Process>,
     calls: Vec<Call>,
+    /// Height of the chain that seid beside it follows.
+    height: u64,
+    catching_up: bool,
 }
 
 /// Which process answers: a pod and how often its sidecar container was restarted.
@@ -155,6 +158,16 @@ impl NodeSidecar<'_> {
         self.with(|sidecar| sidecar.calls.clone())
     }
 
+    /// Parameters of the tasks of a type that were submitted, in no order.
+    pub(crate) fn params(&self, kind: &str) -> Vec<serde_json::Value> {
+        self.with(|sidecar| sidecar.engine.params(kind))
+    }
+
+    /// What seid's RPC says of its chain; its height moves at every question.
+    pub(crate) fn catches_up(&self, catching_up: bool) {
+        self.with(|sidecar| sidecar.catching_up = catching_up);
+    }
+
     /// Types of the tasks that ran, in the order in which they started.
     pub(crate) fn started(&self) -> Vec<String> {
         self.with(|sidecar| sidecar.engine.started().to_vec())
@@ -162,6 +175,13 @@ impl NodeSidecar<'_> {
 }
 
 impl Sidecar {
+    /// What seid beside it says, as Sei's RPC does.
+    fn chain(&mut self) -> Answer {
+        self.height += 1;
+        let sync = json!({"latest_block_height": self.height.to_string(), "catching_up": self.catching_up});
+        Answer { code: 200, body: Body::Json(json!({ "sync_info": sync })) }
+    }
+
     /// Another pod or a restarted container is a new process.
     fn adopt(&mut self, process: Process) {
         if self.process.as_ref().is_some_and(|known| *known != process) {
@@ -218,6 +238,7 @@ impl Fleet {
                 sidecar.adopt(process);
                 Reply::Answer(match path {
                     "/v0/node-id" => node_id(key),
+                    "/status" => sidecar.chain(),
                     other => sidecar.engine.answer(method, other, body, now),
                 })
             }

@@ -137,6 +137,11 @@ impl Engine {
         self.ready
     }
 
+    /// Parameters of the tasks of a type, in no order.
+    pub(crate) fn params(&self, kind: &str) -> Vec<Value> {
+        self.rows.values().filter(|row| row.kind == kind).map(|row| row.params.clone()).collect()
+    }
+
     pub(crate) fn started(&self) -> &[String] {
         &self.started
     }

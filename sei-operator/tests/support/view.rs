@@ -27,7 +27,7 @@ pub(crate) fn check(holds: bool, otherwise: impl FnOnce() -> String) -> Check {
 }
 
 impl View {
-    fn status(&self, pointer: &str) -> Option<&Value> {
+    pub(crate) fn status(&self, pointer: &str) -> Option<&Value> {
         self.node.as_ref()?.data.get("status")?.pointer(pointer)
     }
 
@@ -48,6 +48,12 @@ impl View {
     pub(crate) fn no_active_plan(&self) -> Check {
         let phase = self.status_text("/plan/phase");
         check(phase != "Active", || "status.plan is Active".to_owned())
+    }
+
+    /// Whether the plan's task of this type waits for something.
+    pub(crate) fn waits_for(&self, kind: &str) -> bool {
+        let tasks = self.status("/plan/tasks").and_then(Value::as_array);
+        tasks.into_iter().flatten().any(|task| task["type"] == kind && task["waitingFor"].is_string())
     }
 
     pub(crate) fn conditions(&self) -> &[Value] {

@@ -1,7 +1,6 @@
 //! Condition types, reasons and event reasons: the only place with these strings.
 
-/// Condition: an update plan is under way. Its reason is a word for each group of differences, as in
-/// `UpdateAndTLSToggleStarted`: see [`crate::node::UpdateGroup`].
+/// Condition: an update plan is under way; its reason has a word for each sort of difference, as in `UpdateAndTLSToggleStarted`.
 pub const NODE_UPDATE_IN_PROGRESS: &str = "NodeUpdateInProgress";
 /// Reason: the update plan ended well.
 pub const UPDATE_COMPLETE: &str = "UpdateComplete";

@@ -159,6 +159,10 @@ mod tests {
         let arms = codec.lines().filter_map(|line| line.trim().strip_prefix('"')?.split_once("\" => "));
         let mut types: Vec<&str> = arms.map(|(kind, _)| kind).filter(|kind| kind.contains('-')).collect();
         let mut told: Vec<&str> = samples().map(|task| task.task_type().kind).collect();
+        let observers = include_str!("../../../../sei-planner/src/task/mod.rs");
+        let observers = observers.lines().filter_map(|line| line.split_once("=> \"observe-")?.1.strip_suffix("\","));
+        let observers: Vec<String> = observers.map(|setting| format!("observe-{setting}")).collect();
+        types.extend(observers.iter().map(String::as_str));
         types.sort_unstable();
         types.dedup();
         told.sort_unstable();

@@ -6,8 +6,6 @@ use sei_planner::api::SeiNode;
 use sei_planner::names::NodeKey;
 use serde::Serialize;
 
-use super::fields::{EditedField, Fate};
-
 /// Something to think about before the edit is applied.
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub(in crate::cli) struct Risk {
@@ -41,7 +39,7 @@ impl RiskKind {
 }
 
 /// The risks of an edit of a node that runs, which replaces the pod `restarts` times.
-pub(super) fn of_change(old: &SeiNode, new: &SeiNode, restarts: u32, fields: &[EditedField]) -> Vec<Risk> {
+pub(super) fn of_change(old: &SeiNode, new: &SeiNode, restarts: u32) -> Vec<Risk> {
     let mut risks = Vec::new();
     let mut risk = |kind, message: String| risks.push(Risk { kind, message });
     if restarts > 0 {
@@ -61,20 +59,10 @@ pub(super) fn of_change(old: &SeiNode, new: &SeiNode, restarts: u32, fields: &[E
         (None, Some(secret)) => risk(
             RiskKind::Slashing,
             format!(
-                "the node starts to sign with the key in {secret}, now or with its next pod: whoever signs with a copy of it must have stopped, for signing twice is punished for ever"
+                "the node starts to sign with the key in {secret} once it has caught up: whoever signs with a copy of it must have stopped, for signing twice is punished for ever"
             ),
         ),
         (Some(_) | None, Some(_) | None) => {}
-    }
-    for field in fields.iter().filter(|field| field.fate != Fate::Refused) {
-        let message = match field.change.field.as_str() {
-            "spec.chainId" => "the volume holds the data of the other chain, and stays",
-            "spec.dataVolume.import.pvcName" => {
-                "the next pod mounts another claim; the one that the node used stays behind"
-            }
-            _ => continue,
-        };
-        risk(RiskKind::Data, message.to_owned());
     }
     risks
 }

@@ -8,6 +8,8 @@
     reason = "the size is chosen from outside; times are printed"
 )]
 
+mod records;
+
 use std::cell::Cell;
 use std::sync::LazyLock;
 use std::thread;
@@ -16,10 +18,8 @@ use std::time::{Duration, Instant};
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 use proptest::test_runner::TestRunner;
-use sei_planner::api::{
-    AppliedRecords, IssuerKind, NodePhase, PlanPhase, SeiNode, SeiNodeStatus, SnapshotGeneration, TaskPlan, TaskStatus,
-    Time,
-};
+use records::{unlike_its_pod, unlike_its_records};
+use sei_planner::api::{NodePhase, PlanPhase, SeiNode, SeiNodeStatus, TaskPlan, TaskStatus, Time};
 use sei_planner::inspect::TlsVerdict;
 use sei_planner::node::{
     Decision, NodePlan, Observed, PlanOutcome, PodFacts, Presence, Ran, SidecarHealth, Stamp, TaskProbe, adopt, decide,
@@ -412,65 +412,6 @@ fn something_to_do(node: &SeiNode, seen: &Observed) -> bool {
 
 fn annotation<'a>(node: &'a SeiNode, name: &str) -> Option<&'a str> {
     node.metadata.annotations.as_ref()?.get(name).map(String::as_str)
-}
-
-fn unlike_its_records(node: &SeiNode, applied: &AppliedRecords) -> bool {
-    let spec = &node.spec;
-    let sidecar = spec.sidecar.as_ref();
-    let image = sidecar.and_then(|sidecar| sidecar.image.clone()).filter(|image| !image.is_empty());
-    let port = sidecar.and_then(|sidecar| sidecar.port).filter(|port| *port != 0).unwrap_or(7777);
-    let keyring = spec.validator.as_ref().and_then(|validator| validator.operator_keyring.as_ref()?.secret.clone());
-    let keyring = keyring.map(|keyring| {
-        let key = keyring.key_name.filter(|name| !name.is_empty()).unwrap_or_else(|| "node_admin".to_owned());
-        (keyring.secret_name, Some(key), Some(keyring.passphrase_secret_ref.key))
-    });
-    let recorded = applied.operator_keyring_secret.clone().map(|secret| {
-        (secret, applied.operator_keyring_key_name.clone(), applied.operator_keyring_passphrase_key.clone())
-    });
-    let of = |generation: Option<SnapshotGeneration>| generation.and_then(|generation| generation.tendermint);
-    let full = spec.full_node.as_ref().and_then(|full| full.snapshot_generation.clone());
-    let archive = spec.archive.as_ref().and_then(|archive| archive.snapshot_generation.clone());
-    let made = applied.snapshot_generation.clone();
-    let wanted = of(full.or(archive)).map(|wanted| {
-        // An upload that was begun never ends.
-        let uploads = of(made.clone()).is_some_and(|made| made.publish.is_some());
-        (wanted.keep_recent, wanted.publish.is_some() || uploads)
-    });
-    let snapshots = match made {
-        None => wanted.is_some(),
-        Some(made) => wanted != of(Some(made)).map(|made| (made.keep_recent, made.publish.is_some())),
-    };
-    image != applied.sidecar_image
-        || applied.sidecar_port.is_some_and(|applied| applied != port)
-        || sidecar.and_then(|sidecar| sidecar.resources.clone()) != applied.sidecar_resources
-        || keyring != recorded
-        || spec.pod_labels != applied.pod_labels
-        || spec.overrides != applied.overrides
-        || spec.peers != applied.peers
-        || snapshots
-}
-
-fn unlike_its_pod(node: &SeiNode, status: &SeiNodeStatus, mode: &str) -> bool {
-    let spec = &node.spec;
-    let issuer = spec.sidecar.as_ref().and_then(|sidecar| sidecar.tls.as_ref());
-    let issuer =
-        issuer.and_then(|tls| Some((tls.issuer_name.clone()?, tls.issuer_kind.unwrap_or(IssuerKind::ClusterIssuer))));
-    let served = status.current_sidecar_tls.as_ref().map(|tls| (tls.issuer_name.clone(), tls.issuer_kind));
-    let validator = spec.validator.as_ref();
-    let signing =
-        validator.and_then(|validator| Some(validator.signing_key.as_ref()?.secret.as_ref()?.secret_name.clone()));
-    let identity =
-        validator.and_then(|validator| Some(validator.node_key.as_ref()?.secret.as_ref()?.secret_name.clone()));
-    let wanted = match (&spec.full_node, &spec.archive, &spec.replayer) {
-        (Some(_), ..) => "fullNode",
-        (_, Some(_), _) => "archive",
-        (.., Some(_)) => "replayer",
-        (None, None, None) => "validator",
-    };
-    issuer != served
-        || (signing.is_some() && signing != status.signing_key_mounted_secret)
-        || (identity.is_some() && identity != status.node_key_mounted_secret)
-        || wanted != mode
 }
 
 fn asks_an_issuer(node: &SeiNode) -> bool {
