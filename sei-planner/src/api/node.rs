@@ -71,19 +71,19 @@ const KEYS_STAY_WITH_THEIR_PARENT: &str = "\
     )
 )]
 pub struct SeiNodeSpec {
-    /// Chain the node follows, for example `pacific-1`.
+    /// Chain the node follows, for example `pacific-1`. A node that runs cannot change it.
     #[schemars(length(min = 1))]
     pub chain_id: String,
     /// Image of seid, used by the containers `seid-init` and `seid`.
     #[schemars(length(min = 1, max = 512))]
     pub image: String,
-    /// Where the node finds its peers.
+    /// Where the node finds its peers. An edit of a running node restarts it once.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub peers: Vec<PeerSource>,
     /// Deprecated and ignored: the operator owns the command line.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub entrypoint: Option<Entrypoint>,
-    /// Settings laid over the defaults of the mode: dotted sei-config key to value.
+    /// Settings laid over the defaults of the mode: dotted sei-config key to value. An edit of a running node restarts it once.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub overrides: BTreeMap<String, String>,
     /// The sidecar container that configures and watches seid.
@@ -160,7 +160,8 @@ pub struct SidecarTlsSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1))]
     pub secret_name: Option<String>,
-    /// A cert-manager issuer that the operator asks for a certificate. Must be on the operator's allow-list.
+    /// A cert-manager issuer that the operator asks for a certificate. Must be on the operator's allow-list. May be set, swapped
+    /// and removed on a running node: setting and removing restart its pod once, a swap does not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 253))]
     pub issuer_name: Option<String>,
@@ -438,7 +439,7 @@ pub struct ValidatorSpec {
     /// Set by the operator of a SeiNodeDeployment for the first validators of a chain.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub genesis_ceremony: Option<GenesisCeremony>,
-    /// The consensus key. Needs `nodeKey`. Stays once set.
+    /// The consensus key. Needs `nodeKey`. Stays once set. A running node mounts it at the tip of its chain, with one restart.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub signing_key: Option<SigningKey>,
     /// The P2P identity. Needs `signingKey`. Stays once set.
