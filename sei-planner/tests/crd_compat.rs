@@ -60,6 +60,7 @@ const DIFFERENCES: &[(&str, &str, &str)] = &[
     ("status.plan", "new property failures", RETRY),
     ("status.plan", "new property retryAt", RETRY),
     ("status.plan", "new property retryToken", RETRY),
+    ("status.plan", "new property inDoubt", "what a plan that did not end may have written is not forgotten"),
     ("status.plan", "new property unfinished", "two tasks must not share a disk"),
     ("status.plan.tasks[].status", "new value \"Running\"", "submitted and not finished is told from not begun"),
     ("status.plan.tasks[]", "new property notBefore", RETRY),

@@ -39,6 +39,9 @@ pub struct TaskPlan {
     /// The differences that an `Update` plan removes, or what a `Repair` plan brings back.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub drift: Vec<DriftKind>,
+    /// What an earlier plan may have left half done: it counts as different until an update has ended.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub in_doubt: Vec<DriftKind>,
     /// When the plan was stored; nothing of it happened before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub started_at: Option<Time>,

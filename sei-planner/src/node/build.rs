@@ -103,6 +103,8 @@ pub struct PlanRequest<'a> {
     pub external_address: Option<&'a str>,
     /// Plans in a row before this one that ran out of retries.
     pub failures: i32,
+    /// What earlier plans may have left half done.
+    pub in_doubt: Vec<DriftKind>,
     /// Tasks of earlier plans that the sidecar may still run.
     pub unfinished: Vec<UnfinishedTask>,
 }
@@ -129,6 +131,7 @@ pub fn build(node: &ValidNode, request: &PlanRequest<'_>) -> TaskPlan {
         failed_task_detail: None,
         kind: Some(request.kind.name()),
         drift: request.kind.drift(),
+        in_doubt: if brings_up { Vec::new() } else { request.in_doubt.clone() },
         // Known only when it is stored.
         started_at: None,
         target_generation: (node.generation > 0).then_some(node.generation),

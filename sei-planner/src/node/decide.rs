@@ -269,7 +269,7 @@ fn update(
     earlier: Option<&TaskPlan>,
 ) -> (Update, Vec<String>) {
     let (differs, said): (Vec<_>, Vec<_>) = drift(node, status, seen.pod.as_ref()).into_iter().unzip();
-    let doubted = earlier.map(|plan| in_doubt(node, plan, seen)).unwrap_or_default();
+    let doubted = in_doubt(node, status, seen);
     let rewrite = doubted.iter().any(|kind| is_configuration(*kind));
     let config = if rewrite { ConfigChange::Rewrite } else { config_change(node, status) };
     let uploaded = status.applied.as_ref().is_none_or(publishes);
@@ -286,15 +286,22 @@ fn is_key(kind: DriftKind) -> bool {
     matches!(kind, DriftKind::SigningKey | DriftKind::NodeKey)
 }
 
-/// What a plan that did not end may have changed outside of the StatefulSet, which every update applies anyway.
-fn in_doubt(node: &ValidNode, plan: &TaskPlan, seen: &Observed) -> Vec<DriftKind> {
-    let written = configuration_was_written(plan, seen);
-    let doubted = |kind: &DriftKind| {
-        *kind == DriftKind::SidecarTls
-            || (*kind == DriftKind::SidecarIssuer && node.tls_issuer().is_some())
-            || (written && is_configuration(*kind))
+/// What plans that did not end may have changed outside of the StatefulSet, which every update applies anyway: what the last one
+/// was in doubt about itself, and what it may have done. Only an update that ended ends the doubt.
+pub(super) fn in_doubt(node: &ValidNode, status: &SeiNodeStatus, seen: &Observed) -> Vec<DriftKind> {
+    let Some(plan) = status.plan.as_ref().filter(|plan| !plan.brings_up()) else { return Vec::new() };
+    let updated = plan.kind_name() == PlanKindName::Update && plan.phase == PlanPhase::Complete;
+    let written = plan.phase != PlanPhase::Complete && configuration_was_written(plan, seen);
+    let may_have_done = |kind: DriftKind| {
+        plan.phase != PlanPhase::Complete
+            && ([DriftKind::SidecarTls, DriftKind::SidecarIssuer].contains(&kind)
+                || (written && is_configuration(kind)))
     };
-    plan.drift.iter().copied().filter(doubted).collect()
+    let doubted = |kind: DriftKind| {
+        let applies = kind != DriftKind::SidecarIssuer || node.tls_issuer().is_some();
+        applies && (plan.in_doubt.contains(&kind) || (plan.drift.contains(&kind) && may_have_done(kind)))
+    };
+    DRIFT.iter().map(|(kind, _)| *kind).filter(|kind| !updated && doubted(*kind)).collect()
 }
 
 /// Whether seid reads it from the files that the sidecar writes.

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::adopt::adopt;
 use super::build::{PlanRequest, build};
-use super::decide::{Decision, Wait, decide, open_writes};
+use super::decide::{Decision, Wait, decide, in_doubt, open_writes};
 use super::fixed::unfollowable;
 use super::observed::{Observed, TaskProbe};
 use super::problem::Problem;
@@ -102,6 +102,7 @@ pub fn draft(
             peers: &seen.peers,
             external_address: status.external_address.as_deref(),
             failures: same_spec.and_then(|plan| plan.failures).unwrap_or(0),
+            in_doubt: in_doubt(&node, status, seen),
             unfinished: status.plan.as_ref().map(|plan| unfinished(plan, seen)).unwrap_or_default(),
         },
     ))

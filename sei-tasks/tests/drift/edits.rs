@@ -114,9 +114,18 @@ impl Ground {
         ANY.iter().chain(self.of_it).copied().collect()
     }
 
-    /// The node as it runs and rests, with the Secrets that its edits need.
+    /// The node as it runs and rests, with the Secrets that its edits need; its sidecar is done at once with everything.
     pub(crate) fn running(&self) -> Life {
-        let mut life = Life::on(with_issuers(), (self.spec)(), Options::default());
+        self.running_with(Options::default())
+    }
+
+    /// With a sidecar that takes its time.
+    pub(crate) fn running_slowly(&self) -> Life {
+        self.running_with(Options::default().realistic())
+    }
+
+    fn running_with(&self, options: Options) -> Life {
+        let mut life = Life::on(with_issuers(), (self.spec)(), options);
         for secret in secrets() {
             life.sim().user_apply(secret).unwrap();
         }

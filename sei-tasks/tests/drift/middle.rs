@@ -38,7 +38,7 @@ fn at_every_turn(running: &Life, edit: &Edit, mut meanwhile: impl FnMut(Life, us
 #[test]
 fn an_edit_that_is_taken_back_at_any_moment_leaves_the_node_as_it_was() {
     for ground in &GROUNDS {
-        let running = ground.running();
+        let running = ground.running_slowly();
         let (before, was) = (restarts(&running), spec_of(&running));
         // Keys stay once they are there: the API server sees to it.
         for edit in ground.edits().iter().filter(|edit| edit.name != "keys") {
@@ -57,6 +57,28 @@ fn an_edit_that_is_taken_back_at_any_moment_leaves_the_node_as_it_was() {
                 assert!(in_all <= 2, "{what}: {in_all} restarts");
             });
         }
+    }
+}
+
+/// The second plan was in doubt about what the first one wrote, and did not come to it: the third must not forget.
+#[test]
+fn a_doubt_outlives_the_plan_that_had_it() {
+    let ground = &GROUNDS[0];
+    let (running, edits) = (ground.running_slowly(), ground.edits());
+    let was = spec_of(&running);
+    let edit = |name: &str| *edits.iter().find(|edit| edit.name == name).unwrap();
+    for first in ["override changed", "override removed", "other peers", "snapshots"] {
+        at_every_turn(&running, &edit(first), |mut life, turn| {
+            for pause in [0, 2, 12] {
+                let what = format!("{first} is taken back at turn {turn}, and labels follow after {pause} s");
+                let mut life = fork(&life);
+                life.sim().user_edit(&life.key, |spec| *spec = was.clone());
+                life.driver.run_for(pause).unwrap_or_else(|stopped| panic!("{what}: {stopped}"));
+                make(&life.sim(), &life, &[edit("pod labels")]);
+                follows_its_spec(&mut life, &what);
+            }
+            life.driver.run_for(0).unwrap();
+        });
     }
 }
 
