@@ -131,7 +131,8 @@ pub(crate) async fn keys(world: Arc<World>) {
     let place = world.served_place("following-keys").await;
     place.sidecar("rpc-0").catches_up(true);
     let before = running(&place, json!({"chainId": "test-1", "image": V1, "validator": {}})).await;
-    keys::provide(&place, "c").await;
+    // A key of its own: other scenarios hold the other one.
+    keys::provide_key(&place, "c", "another-validator.json").await;
     let good = place.api::<Secret>().get("signing-c").await.expect("a Secret");
     keys::set(&place, "signing-c", json!({"priv_validator_key.json": "e30="})).await;
     place.edit("rpc-0", keys::validator("c")).await;

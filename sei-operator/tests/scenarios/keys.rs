@@ -55,9 +55,13 @@ pub(super) fn validator(copy: &str) -> Value {
 }
 
 pub(super) async fn provide(place: &Place, copy: &str) {
+    provide_key(place, copy, "validator.json").await;
+}
+
+/// The two Secrets of a validator with the consensus key of this file.
+pub(super) async fn provide_key(place: &Place, copy: &str, key_file: &str) {
     let secrets: Api<Secret> = place.api();
-    for (name, key, file) in
-        [("signing", "priv_validator_key.json", "validator.json"), ("node", "node_key.json", "node.json")]
+    for (name, key, file) in [("signing", "priv_validator_key.json", key_file), ("node", "node_key.json", "node.json")]
     {
         let path = format!("{}/../fixtures/inspect/keys/{file}", env!("CARGO_MANIFEST_DIR"));
         let bytes = ByteString(std::fs::read(path).expect("a fixture"));
