@@ -66,9 +66,13 @@ async fn production_pod<C: Cluster, S: Sidecar, K: Clock>(
     node: &ValidNode,
     status: &SeiNodeStatus,
 ) -> Result<Option<PodFacts>, ClusterError> {
-    let doubtful = |plan: &&TaskPlan| plan.phase == PlanPhase::Failed || is_edited(node, plan);
-    let plan = status.plan.as_ref().filter(doubtful).filter(|plan| plan.phase != PlanPhase::Complete);
-    match plan.filter(|plan| !plan.brings_up() && plan.tasks.iter().any(writes_volume)) {
+    let doubtful = |plan: &&TaskPlan| match plan.phase {
+        PlanPhase::Active => is_edited(node, plan),
+        PlanPhase::Failed => true,
+        PlanPhase::Complete => false,
+    };
+    match status.plan.as_ref().filter(doubtful).filter(|plan| !plan.brings_up() && plan.tasks.iter().any(writes_volume))
+    {
         Some(_) => Ok(world.cluster.read(&pod_id(node)).await?.map(|pod| PodFacts::of(&pod))),
         None => Ok(watched_pod(world, node, Stage::Production)),
     }

@@ -66,6 +66,11 @@ pub(crate) fn pod_id(node: &ValidNode) -> ObjectId {
     ObjectId::new(Kind::Pod, &node.key.namespace, node.key.pod())
 }
 
+/// The StatefulSet.
+pub(crate) fn statefulset_id(node: &ValidNode) -> ObjectId {
+    ObjectId::new(Kind::StatefulSet, &node.key.namespace, &node.key.name)
+}
+
 /// The bootstrap Job.
 pub(crate) fn job_id(node: &ValidNode) -> ObjectId {
     ObjectId::new(Kind::Job, &node.key.namespace, node.key.bootstrap_job())

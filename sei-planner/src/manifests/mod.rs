@@ -26,7 +26,7 @@ pub use certificate::{CertificateSpec, sidecar_certificate};
 pub use labels::{NODE_LABEL, bootstrap_labels, resource_labels, selector_labels};
 pub use lease::{KEY_ACKNOWLEDGED_ANNOTATION, KEY_VOLUME_ANNOTATION, KeyNotes, key_lease, key_lease_name};
 pub use proxy::proxy_config;
-pub use service::service;
+pub use service::{RPC_PORT, service};
 pub use statefulset::{statefulset, template_digest};
 pub use volume::{data_claim, required_storage};
 

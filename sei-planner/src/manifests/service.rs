@@ -22,6 +22,9 @@ impl Port {
     }
 }
 
+/// Port of seid's RPC.
+pub const RPC_PORT: i32 = 26657;
+
 /// In the order that objects list them (node-resources §4.1).
 const SEID_PORTS: [Port; 7] = [
     Port::new("evm-rpc", 8545),
@@ -29,7 +32,7 @@ const SEID_PORTS: [Port; 7] = [
     Port { name: "grpc", number: 9090, app_protocol: Some("kubernetes.io/h2c") },
     Port::new("rest", 1317),
     Port::new("p2p", 26656),
-    Port::new("rpc", 26657),
+    Port::new("rpc", RPC_PORT),
     Port::new("metrics", 26660),
 ];
 

@@ -8,7 +8,7 @@ use super::valid::ValidNode;
 use crate::api::{
     DriftKind, NodePhase, PlanKindName, PlanPhase, PlannedTask, SeiNodeStatus, TaskPlan, TaskStatus, Time,
 };
-use crate::task::{Task, codec};
+use crate::task::{Task, answer_token, codec};
 
 /// Type of the task that stands before a key, and before anything of its plan is done to the pod.
 const AWAIT_CAUGHT_UP: &str = "await-caught-up";
@@ -388,7 +388,7 @@ fn data_volume_lost(node: &ValidNode, status: &SeiNodeStatus) -> Decision {
 fn data_loss_token(node: &ValidNode, status: &SeiNodeStatus) -> String {
     let plan = status.plan.as_ref().map_or("", |plan| plan.id.as_str());
     let situation = format!("{}/{}/{plan}", node.uid, node.data_volume.claim);
-    crate::task::task_id(&situation, "acknowledge-data-volume-lost", 0).chars().take(8).collect()
+    answer_token(&situation, "acknowledge-data-volume-lost")
 }
 
 /// The plan for an empty volume under a node that ran: nothing of what was done to the old volume counts.

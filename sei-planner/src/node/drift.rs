@@ -32,11 +32,20 @@ pub const DRIFT: [(DriftKind, &[&str]); 14] = [
 /// update plan: then the pod tells, also one that does not run yet, and without a pod nobody knows.
 #[must_use]
 pub fn drift(node: &ValidNode, status: &SeiNodeStatus, pod: Option<&PodFacts>) -> Vec<(DriftKind, String)> {
+    let settings = status.applied.as_ref().map(|applied| (applied, reachable(node, applied)));
+    let differs = |kind| differs(kind, node, status, pod, settings.as_ref());
     let kinds = DRIFT.iter().map(|(kind, _)| *kind).chain([DriftKind::Refresh]);
-    kinds.filter_map(|kind| Some((kind, differs(kind, node, status, pod)?))).collect()
+    kinds.filter_map(|kind| Some((kind, differs(kind)?))).collect()
 }
 
-fn differs(kind: DriftKind, node: &ValidNode, status: &SeiNodeStatus, pod: Option<&PodFacts>) -> Option<String> {
+/// How the node differs in this, if it does. `settings` are those that were applied, and those that the spec asks for.
+fn differs(
+    kind: DriftKind,
+    node: &ValidNode,
+    status: &SeiNodeStatus,
+    pod: Option<&PodFacts>,
+    settings: Option<&(&AppliedRecords, AppliedRecords)>,
+) -> Option<String> {
     // A node without records was not taken over yet.
     let recorded = status.observed_mode.as_deref();
     match kind {
@@ -49,11 +58,11 @@ fn differs(kind: DriftKind, node: &ValidNode, status: &SeiNodeStatus, pod: Optio
         | DriftKind::Overrides
         | DriftKind::Peers
         | DriftKind::SnapshotGeneration => {
-            let applied = status.applied.as_ref()?;
+            let (applied, wanted) = settings?;
             if kind == DriftKind::SidecarPort && applied.sidecar_port.is_none() {
                 return None;
             }
-            let (wanted, applied) = (setting(&reachable(node, applied), kind)?, setting(applied, kind)?);
+            let (wanted, applied) = (setting(wanted, kind)?, setting(applied, kind)?);
             (wanted != applied).then(|| told(kind, &wanted.to_string(), &applied.to_string()))
         }
         DriftKind::SidecarTls | DriftKind::SidecarIssuer => {

@@ -5,7 +5,7 @@ use std::fmt;
 
 use super::valid::ValidNode;
 use crate::names::NodeKey;
-use crate::task::task_id;
+use crate::task::answer_token;
 
 /// A node as the holder of a key: written into the Lease as `namespace/name/uid`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -93,7 +93,7 @@ pub fn judge_key(node: &ValidNode, fingerprint: &str, volume: &str, record: &Key
         return KeyVerdict::InUse { holder: record.holder.clone() };
     }
     let situation = format!("{fingerprint}/{}/{}/{me}/{volume}", record.holder, record.volume);
-    let token: String = task_id(&situation, "acknowledge-key-moves", 0).chars().take(8).collect();
+    let token = answer_token(&situation, "acknowledge-key-moves");
     if node.acknowledgement.as_deref() == Some(token.as_str()) {
         return KeyVerdict::Take { answer: Some(token) };
     }

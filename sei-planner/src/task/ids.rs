@@ -44,6 +44,12 @@ pub(crate) fn digest(text: &str) -> String {
     named(TASK_NAMESPACE, &["digest", text]).chars().take(8).collect()
 }
 
+/// The value that answers this question in this situation, and no other: eight hexadecimal digits.
+#[must_use]
+pub fn answer_token(situation: &str, question: &str) -> String {
+    task_id(situation, question, 0).chars().take(8).collect()
+}
+
 /// The UUID v5 of these parts, joined by `/`. Every task of every plan has one, so the hash is the processor's own where it
 /// has one.
 fn named(namespace: Uuid, parts: &[&str]) -> String {

@@ -5,7 +5,7 @@ mod ids;
 mod payloads;
 
 pub(crate) use ids::digest;
-pub use ids::{FanOut, fan_out_id, task_id};
+pub use ids::{FanOut, answer_token, fan_out_id, task_id};
 pub use payloads::*;
 
 use crate::api::DriftKind;

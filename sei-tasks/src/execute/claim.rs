@@ -12,6 +12,7 @@ use super::checks::SIGNING_KEY;
 use super::keys::{At, all_rules_passed};
 use super::{lost_ground, terminal};
 use crate::object::{text, uid, version};
+use crate::serving::statefulset_id;
 use crate::world::{Clock, Cluster, ClusterError, Created, Kind, ObjectId, Sidecar, World};
 
 /// Takes the key for this node, or says who has it.
@@ -40,8 +41,7 @@ pub(super) async fn before_a_fresh_disk<C: Cluster, S: Sidecar, K: Clock>(
     claim: &ObjectId,
 ) -> Result<Option<Outcome>, ClusterError> {
     let Some(secret) = &node.signing_key else { return Ok(None) };
-    let set = ObjectId::new(Kind::StatefulSet, &node.key.namespace, &node.key.name);
-    if world.cluster.read(&set).await?.is_none() || world.cluster.read(claim).await?.is_some() {
+    if world.cluster.read(&statefulset_id(node)).await?.is_none() || world.cluster.read(claim).await?.is_some() {
         return Ok(None);
     }
     match take(world, node, at, secret, TO_COME).await? {

@@ -7,8 +7,8 @@ use sei_planner::task::ReplacePod;
 use serde_json::Value;
 
 use super::{lost_ground, waiting};
-use crate::serving::{Stage, pod_id, watched_pod};
-use crate::world::{Clock, Cluster, ClusterError, Kind, ObjectId, Propagation, Sidecar, World};
+use crate::serving::{Stage, pod_id, statefulset_id, watched_pod};
+use crate::world::{Clock, Cluster, ClusterError, Propagation, Sidecar, World};
 
 /// Reasons of a waiting container that a person should see; others come and go within seconds.
 const TELLING: [&str; 6] = [
@@ -147,8 +147,7 @@ async fn look<C: Cluster, S: Sidecar, K: Clock>(
     world: &World<C, S, K>,
     node: &ValidNode,
 ) -> Result<Look, ClusterError> {
-    let id = ObjectId::new(Kind::StatefulSet, &node.key.namespace, &node.key.name);
-    let Some(statefulset) = world.cluster.read(&id).await? else {
+    let Some(statefulset) = world.cluster.read(&statefulset_id(node)).await? else {
         return Ok(Look::Not(lost_ground("the StatefulSet is gone")));
     };
     let Some(revision) = observed_revision(&statefulset) else {

@@ -1,19 +1,18 @@
 //! A node that ran without a consensus key gets one only at the tip of its chain, by its own word.
 
 use sei_planner::api::conditions;
+use sei_planner::manifests::RPC_PORT;
 use sei_planner::node::{PodFacts, Stamp, ValidNode};
 use sei_planner::step::{Outcome, Waiting};
-use sei_planner::task::{SecretRef, task_id};
+use sei_planner::task::{SecretRef, answer_token};
 use serde_json::Value;
 
 use super::keys::At;
 use super::lost_ground;
-use crate::serving::{Stage, watched_pod};
+use crate::serving::{Stage, statefulset_id, watched_pod};
 use crate::sidecars;
-use crate::world::{ChainHead, Clock, Cluster, ClusterError, Kind, ObjectId, Sidecar, World};
+use crate::world::{ChainHead, Clock, Cluster, ClusterError, Sidecar, World};
 
-/// Port of seid's RPC.
-const RPC_PORT: u16 = 26657;
 /// Seconds between two looks: long enough for a block.
 const LOOK_AGAIN_SECONDS: i64 = 10;
 /// Seconds until a person is asked: a node at the tip needs two looks.
@@ -26,8 +25,9 @@ pub(super) async fn await_caught_up<C: Cluster, S: Sidecar, K: Clock>(
     at: At<'_>,
     key: &SecretRef,
 ) -> Result<Outcome, ClusterError> {
-    let id = ObjectId::new(Kind::StatefulSet, &node.key.namespace, &node.key.name);
-    let Some(set) = world.cluster.read(&id).await? else { return Ok(lost_ground("the StatefulSet is gone")) };
+    let Some(set) = world.cluster.read(&statefulset_id(node)).await? else {
+        return Ok(lost_ground("the StatefulSet is gone"));
+    };
     if makes_pods_with(&set, &key.secret_name) {
         return Ok(Outcome::Done(Vec::new()));
     }
@@ -76,5 +76,5 @@ fn makes_pods_with(set: &Value, secret: &str) -> bool {
 /// Fits this key, this node and this edit.
 fn token(node: &ValidNode, generation: Option<i64>, secret: &str) -> String {
     let situation = format!("{}/{secret}/{}", node.uid, generation.unwrap_or(0));
-    task_id(&situation, "acknowledge-not-caught-up", 0).chars().take(8).collect()
+    answer_token(&situation, "acknowledge-not-caught-up")
 }

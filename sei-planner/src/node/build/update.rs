@@ -42,9 +42,10 @@ pub(super) fn update(node: &ValidNode, request: &PlanRequest<'_>, update: &Updat
     let mut tasks = guards::keys(node, update.has(DriftKind::SigningKey));
     tasks.extend(guards::tls(node));
     if update.cycles_the_pod() {
-        let is_named = update.has(DriftKind::SigningKey);
-        let cycle = cycle(node, request, update.restarts_seid()).into_iter();
-        tasks.extend(cycle.filter(|task| !(is_named && matches!(task, Task::ApplyService(_)))));
+        tasks.push(Task::ApplyStatefulSet(node.key.clone()));
+        // A node that was asked whether it has caught up got its Service before.
+        tasks.extend((!update.has(DriftKind::SigningKey)).then(|| Task::ApplyService(node.key.clone())));
+        tasks.push(replace_pod(node, request, update.restarts_seid()));
         tasks.extend(configuration(node, request, update));
     }
     tasks.extend(observers(node, update));
@@ -58,14 +59,6 @@ pub(super) fn update(node: &ValidNode, request: &PlanRequest<'_>, update: &Updat
     // A mode that was noted cannot be taken back, so it is noted when nothing is left to do.
     tasks.extend(update.has(DriftKind::Mode).then(|| observe(node, DriftKind::Mode)));
     tasks
-}
-
-pub(super) fn cycle(node: &ValidNode, request: &PlanRequest<'_>, restart: bool) -> [Task; 3] {
-    [
-        Task::ApplyStatefulSet(node.key.clone()),
-        Task::ApplyService(node.key.clone()),
-        replace_pod(node, request, restart),
-    ]
 }
 
 pub(super) fn replace_pod(node: &ValidNode, request: &PlanRequest<'_>, restart: bool) -> Task {
