@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use sei_planner::api::{NodePhase, PlanPhase, SeiNodeStatus, TaskPlan, TaskStatus};
+use sei_planner::api::{ConditionStatus, NodePhase, PlanPhase, SeiNodeStatus, TaskPlan, TaskStatus, conditions};
 use sei_planner::inspect::tls_secret;
 use sei_planner::manifests::template_digest;
 use sei_planner::names::NodeKey;
@@ -53,11 +53,18 @@ pub(crate) async fn observe<C: Cluster, S: Sidecar, K: Clock>(
         tls_secret: None,
         peers: label_peers(world, node),
         sidecar: health(world, node, status, pod.as_ref()).await,
-        pod_template: template_digest(node, &world.platform).ok(),
+        pod_template: is_told_of_templates(status).then(|| template_digest(node, &world.platform).ok()).flatten(),
         finished,
         in_flight,
         pod,
     })
+}
+
+/// Whether anything is said of what the operator would make differently: not while a plan makes it.
+fn is_told_of_templates(status: &SeiNodeStatus) -> bool {
+    let busy = status.plan.as_ref().is_some_and(|plan| plan.phase == PlanPhase::Active);
+    let told = status.condition(conditions::TEMPLATE_OUTDATED).map(|known| known.status);
+    status.phase() == NodePhase::Running && (!busy || told == Some(ConditionStatus::True))
 }
 
 /// The pod as the watch shows it; live where the plan says less than was done, and its pod tells how far it came.

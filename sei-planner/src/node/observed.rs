@@ -25,7 +25,7 @@ pub struct Observed {
     pub peers: Vec<String>,
     /// What the sidecar answered, if it was asked.
     pub sidecar: SidecarHealth,
-    /// Digest of the pod template that the operator would apply now.
+    /// Digest of the pod template that the operator would apply now, if it was looked at.
     pub pod_template: Option<String>,
     /// Ids of tasks that the sidecar completed and the plan in status does not know of: the write got lost. Asked only
     /// when the plan is about to be replaced.
