@@ -279,7 +279,15 @@ fn update(
     let later = |kind: DriftKind| is_key(kind) && earlier.is_some_and(|plan| !plan.drift.contains(&kind));
     let order = DRIFT.iter().map(|(kind, _)| *kind).chain([DriftKind::Refresh]);
     let drift = order.filter(|kind| (differs.contains(kind) && !later(*kind)) || doubted.contains(kind)).collect();
-    (Update { drift, config, starts_upload }, said)
+    let template_in_doubt = template_in_doubt(status, seen);
+    (Update { drift, config, starts_upload, template_in_doubt }, said)
+}
+
+/// Whether an earlier plan may have brought another template, or what a pod needs to be made and to be called is gone.
+fn template_in_doubt(status: &SeiNodeStatus, seen: &Observed) -> bool {
+    let unended = status.plan.as_ref().filter(|plan| plan.phase != PlanPhase::Complete);
+    let applied = unended.is_some_and(|plan| plan.tasks.iter().any(|task| task.kind == "apply-statefulset"));
+    applied || seen.statefulset.is_lost() || seen.service == Presence::Missing
 }
 
 fn is_key(kind: DriftKind) -> bool {

@@ -1,6 +1,7 @@
 //! Users change their minds: while an edit is followed it is taken back, or another one is made. In the campaign at every turn.
 
 use sei_tasks::sim::Turn;
+use sei_tasks::world::{Kind, ObjectId};
 use serde_json::Value;
 
 use crate::edits::{Edit, GROUNDS, make, names};
@@ -94,5 +95,44 @@ fn an_edit_under_an_edit_ends_at_the_newest_spec() {
                 follows_its_spec(&mut life, &what);
             });
         }
+    }
+}
+
+/// A swap of the issuer alone touches no pod: what the edit before it left of its template must not stay there.
+#[test]
+fn an_image_that_is_taken_back_for_another_issuer_leaves_no_pod_of_it() {
+    for ground in &GROUNDS {
+        let (running, edits) = (ground.running_slowly(), ground.edits());
+        let found = |name: &str| edits.iter().find(|edit| edit.name == name).copied();
+        let (Some(image), Some(issuer)) = (found("image"), found("another issuer")) else { continue };
+        let was = spec_of(&running);
+        at_every_turn(&running, &image, |mut life, turn| {
+            let what = format!("{}: {} at turn {turn}, and the image taken back", ground.name, issuer.name);
+            life.sim().user_edit(&life.key, |spec| *spec = was.clone());
+            make(&life.sim(), &life, &[issuer]);
+            follows_its_spec(&mut life, &what);
+        });
+    }
+}
+
+/// Nor does it bring back by itself what a pod needs.
+#[test]
+fn a_swap_of_the_issuer_brings_back_what_is_deleted_meanwhile() {
+    let ground = &GROUNDS[2];
+    let (running, edits) = (ground.running_slowly(), ground.edits());
+    let issuer = *edits.iter().find(|edit| edit.name == "another issuer").unwrap();
+    let key = &running.key;
+    let deleted = [
+        (Kind::StatefulSet, key.name.clone()),
+        (Kind::Service, key.name.clone()),
+        (Kind::ConfigMap, key.proxy_config()),
+        (Kind::Pod, format!("{}-0", key.name)),
+    ];
+    for (kind, name) in deleted {
+        at_every_turn(&running, &issuer, |mut life, turn| {
+            let what = format!("{kind:?} deleted at turn {turn} of {}", issuer.name);
+            life.sim().user_delete(&ObjectId::new(kind, &life.key.namespace, &name));
+            follows_its_spec(&mut life, &what);
+        });
     }
 }

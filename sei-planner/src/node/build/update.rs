@@ -16,6 +16,8 @@ pub struct Update {
     pub config: ConfigChange,
     /// Whether the sidecar is told to upload snapshots from now on.
     pub starts_upload: bool,
+    /// Whether nobody knows that the pod is of the newest template, or the pod cannot be reached, whatever else differs.
+    pub template_in_doubt: bool,
 }
 
 impl Update {
@@ -27,7 +29,8 @@ impl Update {
     /// itself.
     #[must_use]
     pub fn cycles_the_pod(&self) -> bool {
-        self.drift.is_empty() || self.drift.iter().any(|kind| *kind != DriftKind::SidecarIssuer)
+        let issuer_only = !self.drift.is_empty() && self.drift.iter().all(|kind| *kind == DriftKind::SidecarIssuer);
+        self.template_in_doubt || !issuer_only
     }
 
     /// Whether seid must start again although its template may be the same: it reads its configuration once.
