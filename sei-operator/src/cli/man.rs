@@ -63,7 +63,8 @@ fn page(command: clap::Command) -> io::Result<String> {
 
 fn write_all(program: &clap::Command, dir: &Path) -> io::Result<()> {
     std::fs::create_dir_all(dir)?;
-    for command in std::iter::once(program).chain(program.get_subcommands()) {
+    let told = program.get_subcommands().filter(|command| !command.is_hide_set());
+    for command in std::iter::once(program).chain(told) {
         let file = format!("{}.1", command.get_display_name().unwrap_or(PROGRAM));
         std::fs::write(dir.join(file), page(command.clone())?)?;
     }

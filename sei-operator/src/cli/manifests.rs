@@ -34,6 +34,14 @@ pub(super) struct Args {
     #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u8).range(1..))]
     replicas: u8,
 
+    /// With a ServiceMonitor, a PrometheusRule and a dashboard for Grafana; needs the definitions of the Prometheus operator
+    #[arg(long)]
+    monitoring: bool,
+
+    /// With a NetworkPolicy that lets in what scrapes metrics and asks the probes
+    #[arg(long)]
+    network_policy: bool,
+
     /// How to print them
     #[arg(short = 'o', long, value_enum, default_value_t = Structured::Yaml)]
     output: Structured,
@@ -46,7 +54,7 @@ Examples:
   sei-operator manifests --image IMAGE --platform dev.env --watch-namespace nodes                 For one namespace
 
 Namespace, CustomResourceDefinitions, ServiceAccount, roles, settings, Service, Deployment and PodDisruptionBudget, in the
-order in which they are applied. With -o json they are the items of one List.";
+order in which they are applied; the operator's pods are replaced when the settings change. With -o json they are the items of one List.";
 
 /// Runs the command.
 ///
@@ -54,9 +62,10 @@ order in which they are applied. With -o json they are the items of one List.";
 /// When the output cannot be written.
 pub(super) fn run(args: Args) -> io::Result<Exit> {
     let Some(settings) = platform::settings(&args.platform) else { return Ok(Exit::Error) };
-    let Args { image, namespace, watch_namespace, replicas, .. } = args;
+    let Args { image, namespace, watch_namespace, replicas, monitoring, network_policy, .. } = args;
     let scope = watch_namespace.map_or(Scope::Cluster, Scope::Namespace);
-    let manifests = Installation { namespace, image, replicas, scope, settings }.manifests()?;
+    let installation = Installation { namespace, image, replicas, scope, settings, monitoring, network_policy };
+    let manifests = installation.manifests()?;
     output::data(&args.output.objects(&manifests)?)?;
     Ok(Exit::Done)
 }

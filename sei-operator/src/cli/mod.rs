@@ -13,6 +13,7 @@ mod explain;
 mod lint;
 mod man;
 mod manifests;
+mod part;
 mod plan;
 mod platform;
 mod question;
@@ -87,6 +88,8 @@ enum Command {
     Simulate(simulate::Args),
     Crds(crds::Args),
     Manifests(manifests::Args),
+    #[command(hide = true)]
+    Part(part::Args),
     Run(RunArgs),
     Explain(explain::Args),
     Completions(completions::Args),
@@ -106,6 +109,7 @@ fn dispatch(command: Command) -> io::Result<Exit> {
         Command::Simulate(args) => simulate::run(&args),
         Command::Crds(args) => crds::run(&args),
         Command::Manifests(args) => manifests::run(args),
+        Command::Part(args) => part::run(&args),
         Command::Run(args) => run::run(args),
         Command::Explain(args) => explain::run(&args),
         Command::Completions(args) => completions::run(&args),

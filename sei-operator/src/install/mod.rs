@@ -1,11 +1,19 @@
 //! The manifests of the operator itself, made from one place: what has to be in a cluster for it to run there.
 
+mod alerts;
+mod dashboard;
+mod monitoring;
+pub(crate) mod parts;
 pub(crate) mod permissions;
+#[cfg(test)]
+mod queries;
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 use sei_planner::api::crd;
 use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
 
 use self::permissions::{Place, cluster_wide, rules};
 
@@ -41,6 +49,10 @@ pub(crate) struct Installation {
     pub(crate) scope: Scope,
     /// The settings of the platform, by name.
     pub(crate) settings: BTreeMap<String, String>,
+    /// With what Prometheus and Grafana need.
+    pub(crate) monitoring: bool,
+    /// With a NetworkPolicy.
+    pub(crate) network_policy: bool,
 }
 
 impl Installation {
@@ -66,6 +78,12 @@ impl Installation {
                 "PodDisruptionBudget",
                 &json!({"spec": {"maxUnavailable": 1, "selector": {"matchLabels": labels()}}}),
             ));
+        }
+        if self.network_policy {
+            all.push(self.network_policy());
+        }
+        if self.monitoring {
+            all.extend(self.monitoring());
         }
         Ok(all)
     }
@@ -99,19 +117,24 @@ impl Installation {
     /// A role, for the whole cluster or for one namespace, and its binding to the operator's account.
     fn role(&self, namespace: Option<&str>, rules: &[Value]) -> [Value; 2] {
         let mut metadata = json!({"name": NAME, "labels": labels()});
-        let kind = match namespace {
-            Some(namespace) => {
+        let kind = match (namespace, &self.scope) {
+            (Some(namespace), _) => {
                 metadata["namespace"] = json!(namespace);
                 "Role"
             }
-            None => "ClusterRole",
+            (None, Scope::Cluster) => "ClusterRole",
+            // Others may watch other namespaces from elsewhere.
+            (None, Scope::Namespace(_)) => {
+                metadata["name"] = json!(format!("{NAME}:{}", self.namespace));
+                "ClusterRole"
+            }
         };
         let group = "rbac.authorization.k8s.io";
         let api_version = format!("{group}/v1");
         [
             json!({"apiVersion": api_version, "kind": kind, "metadata": metadata, "rules": rules}),
             json!({"apiVersion": api_version, "kind": format!("{kind}Binding"), "metadata": metadata,
-                "roleRef": {"apiGroup": group, "kind": kind, "name": NAME}, "subjects": [self.account()]}),
+                "roleRef": {"apiGroup": group, "kind": kind, "name": metadata["name"]}, "subjects": [self.account()]}),
         ]
     }
 
@@ -137,9 +160,24 @@ impl Installation {
             &json!({"spec": {
                 "replicas": self.replicas,
                 "selector": {"matchLabels": labels()},
-                "template": {"metadata": {"labels": labels()}, "spec": self.pod()},
+                "template": {
+                    "metadata": {"labels": labels(), "annotations": {"checksum/settings": self.checksum()}},
+                    "spec": self.pod(),
+                },
             }}),
         )
+    }
+
+    /// Another text for other settings: pods read them when they start.
+    fn checksum(&self) -> String {
+        let mut lines = String::new();
+        for (name, value) in &self.settings {
+            let _ = writeln!(lines, "{name}={value}");
+        }
+        Sha256::digest(lines).iter().fold(String::new(), |mut hex, byte| {
+            let _ = write!(hex, "{byte:02x}");
+            hex
+        })
     }
 
     fn pod(&self) -> Value {

@@ -12,6 +12,7 @@ mod following;
 mod harness;
 mod image_update;
 mod import;
+mod install;
 mod issuer;
 mod keys;
 mod leader;
@@ -37,6 +38,11 @@ pub(crate) fn all() -> Vec<Trial> {
         Trial::new("fidelity_of_the_simulated_api_server", fidelity::table_holds),
         Trial::new("verdicts_of_both_definitions_are_those_worked_out_in_process", verdicts::replayed),
         Trial::new("verdicts_forgive_what_was_stored_before", verdicts::forgiven),
+        Trial::new("install_chart_says_what_manifests_says", install::chart_is_manifests),
+        Trial::new("install_chart_refuses_what_it_does_not_know", install::chart_refuses),
+        Trial::new("install_alerts_fire_on_what_they_are_for", install::alerts_fire),
+        Trial::new("install_applies_twice_with_manifests_kustomize_and_helm", install::applies_twice),
+        Trial::new("install_upgrade_of_the_definition_keeps_every_node", install::upgrade_keeps_nodes),
         Trial::new("full_node_from_genesis", bring_up::from_genesis),
         Trial::new("full_node_from_state_sync", bring_up::from_state_sync),
         Trial::new("full_node_from_s3_snapshot", bring_up::from_s3),

@@ -1,19 +1,29 @@
-//! Builds the servers from the Go modules in `tests/control-plane`, once per set of pinned versions.
+//! Builds the servers, and the tools that people install with, from the Go modules in `tests/control-plane`, once per set of
+//! pinned versions.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Instant;
 
-/// Ready binaries for machines without Go: a directory with the five programs and `stages/`.
+/// Ready binaries for machines without Go: a directory with the programs and `stages/`.
 const READY_MADE: &str = "SEI_CONTROL_PLANE_BIN";
 
 const K8S: &str = "k8s.io/kubernetes";
 const KWOK: &str = "sigs.k8s.io/kwok";
+/// Programs that are one module each, by the name of both.
+const TOOLS: [(&str, &str); 3] = [
+    ("helm", "helm.sh/helm/v3/cmd/helm"),
+    ("promtool", "github.com/prometheus/prometheus/cmd/promtool"),
+    ("kube-rbac-proxy", "github.com/brancz/kube-rbac-proxy/cmd/kube-rbac-proxy"),
+];
+/// The directories of all modules.
+const MODULES: [&str; 5] = ["k8s", "kwok", TOOLS[0].0, TOOLS[1].0, TOOLS[2].0];
 /// What the played kubelet does: nodes and pods become ready at once, jobs complete, deleted pods go.
 const STAGES: [&str; 4] =
     ["node/fast/node-initialize", "pod/fast/pod-ready", "pod/fast/pod-complete", "pod/fast/pod-delete"];
 
-/// The directory with `etcd`, `kube-apiserver`, `kube-controller-manager`, `kube-scheduler`, `kwok` and `stages/`.
+/// The directory with `etcd`, `kube-apiserver`, `kube-controller-manager`, `kube-scheduler`, `kwok`, `stages/`, `kubectl` and the
+/// [`TOOLS`].
 pub(crate) fn directory() -> PathBuf {
     if let Some(ready_made) = std::env::var_os(READY_MADE) {
         return PathBuf::from(ready_made);
@@ -36,8 +46,8 @@ fn module(name: &str) -> PathBuf {
 /// Changes with every pinned version and with the Go toolchain (`go version` names the platform, too).
 fn cache_key() -> String {
     let mut input = go(Path::new("."), &["version"]).into_bytes();
-    for file in ["k8s/go.mod", "k8s/go.sum", "kwok/go.mod", "kwok/go.sum"] {
-        input.extend(std::fs::read(module(file)).expect("the module files are in the repository"));
+    for file in MODULES.iter().flat_map(|module| ["go.mod", "go.sum"].map(|file| format!("{module}/{file}"))) {
+        input.extend(std::fs::read(module(&file)).expect("the module files are in the repository"));
     }
     format!("{:016x}", fnv1a(&input))
 }
@@ -49,12 +59,15 @@ fn fnv1a(bytes: &[u8]) -> u64 {
 
 /// Builds beside the final place and renames, so that an interrupted build is never taken for a finished one.
 fn build_into(cached: &Path) {
-    println!("building the control plane from Go modules (about five minutes when nothing is cached) ...");
+    println!("building the control plane and the tools from Go modules (about ten minutes when nothing is cached) ...");
     let started = Instant::now();
     let partial = cached.with_extension(format!("partial-{}", std::process::id()));
     std::fs::create_dir_all(&partial).expect("the target directory is ours");
     build_kubernetes(&module("k8s"), &partial);
     build_kwok(&module("kwok"), &partial);
+    for (name, package) in TOOLS {
+        build(&module(name), &partial, "-s -w", &[package]);
+    }
     if std::fs::rename(&partial, cached).is_err() {
         assert!(cached.is_dir(), "another run finished the same build first, or {} is broken", cached.display());
         std::fs::remove_dir_all(&partial).expect("the target directory is ours");
@@ -71,16 +84,21 @@ fn build_kubernetes(module: &Path, out: &Path) {
     for (name, value) in facts {
         link += &format!(" -X k8s.io/component-base/version.{name}={value}");
     }
-    let out_dir = format!("{}/", out.display());
-    let commands = ["kube-apiserver", "kube-controller-manager", "kube-scheduler"];
-    let [api, controllers, scheduler] = commands.map(|command| format!("{K8S}/cmd/{command}"));
-    go(module, &["build", "-ldflags", &link, "-o", &out_dir, &api, &controllers, &scheduler]);
+    let commands = ["kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubectl"];
+    let [api, controllers, scheduler, kubectl] = commands.map(|command| format!("{K8S}/cmd/{command}"));
+    build(module, out, &link, &[&api, &controllers, &scheduler, &kubectl]);
     let etcd = out.join("etcd").display().to_string();
     go(module, &["build", "-ldflags", "-s -w", "-o", &etcd, "go.etcd.io/etcd/server/v3"]);
 }
 
+/// Builds the programs of these packages into a directory.
+fn build(module: &Path, out: &Path, link: &str, packages: &[&str]) {
+    let out = format!("{}/", out.display());
+    go(module, &[&["build", "-ldflags", link, "-o", &out], packages].concat());
+}
+
 fn build_kwok(module: &Path, out: &Path) {
-    go(module, &["build", "-ldflags", "-s -w", "-o", &format!("{}/", out.display()), &format!("{KWOK}/cmd/kwok")]);
+    build(module, out, "-s -w", &[&format!("{KWOK}/cmd/kwok")]);
     let source = PathBuf::from(go(module, &["list", "-m", "-f", "{{.Dir}}", KWOK])).join("kustomize/stage");
     let stages = out.join("stages");
     std::fs::create_dir_all(&stages).expect("the target directory is ours");

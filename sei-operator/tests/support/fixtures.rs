@@ -77,6 +77,25 @@ pub(crate) fn todays_definition() -> DynamicObject {
     only_document(&text)
 }
 
+/// Every definition of SeiNodes that a cluster may have before it gets today's, with the name of who made it.
+pub(crate) fn earlier_definitions() -> Vec<(&'static str, DynamicObject)> {
+    let text = std::fs::read_to_string(directory().join("compat/seinodes.previous.yaml")).expect("the definition");
+    vec![("go", todays_definition()), ("previous", only_document(&text))]
+}
+
+/// SeiNodes with a status, as the controller before us left them, and those that people wrote.
+pub(crate) fn stored_nodes() -> Vec<Value> {
+    let files = ["adoption", "samples"].iter().flat_map(|place| {
+        std::fs::read_dir(directory().join(place)).expect("a directory").map(|entry| entry.expect("readable").path())
+    });
+    let texts = files.filter(|path| path.extension().is_some_and(|extension| extension == "yaml"));
+    let objects = texts.flat_map(|path| values(&std::fs::read_to_string(path).expect("a file")));
+    let mut nodes: Vec<Value> = objects.filter(|object| object["kind"] == "SeiNode").collect();
+    nodes.sort_by_key(|node| node["metadata"]["name"].to_string());
+    nodes.dedup_by_key(|node| node["metadata"]["name"].clone());
+    nodes
+}
+
 fn only_document(text: &str) -> DynamicObject {
     let mut documents = yaml_documents(text);
     assert_eq!(documents.len(), 1, "one document expected:\n{text}");
@@ -85,8 +104,12 @@ fn only_document(text: &str) -> DynamicObject {
 
 /// The Kubernetes objects in a stream of YAML documents; empty documents are skipped.
 pub(crate) fn yaml_documents(text: &str) -> Vec<DynamicObject> {
+    values(text).into_iter().map(|value| serde_json::from_value(value).expect("a Kubernetes object")).collect()
+}
+
+/// The same, as JSON.
+pub(crate) fn values(text: &str) -> Vec<Value> {
     let documents = serde_yaml::Deserializer::from_str(text);
     let values = documents.map(|one| Value::deserialize(one).unwrap_or_else(|e| panic!("{e}:\n{text}")));
-    let objects = values.filter(|value| !value.is_null());
-    objects.map(|value| serde_json::from_value(value).expect("a Kubernetes object")).collect()
+    values.filter(|value| !value.is_null()).collect()
 }

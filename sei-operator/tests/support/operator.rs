@@ -14,6 +14,8 @@ use super::process_group::tail;
 
 /// Another build of the operator to test, for example a release build or a released image's binary.
 const OTHER_BINARY: &str = "SEI_OPERATOR_BIN";
+/// An image of the operator that nobody pulls.
+pub(crate) const IMAGE: &str = "registry.test.example/sei-operator:v1";
 /// The promise of a graceful stop.
 pub(crate) const STOP_DEADLINE: Duration = Duration::from_secs(10);
 
@@ -101,17 +103,9 @@ pub(crate) fn print_crds() -> String {
 }
 
 /// What installs the operator in `namespace`, as the binary prints it: a List.
-pub(crate) fn print_manifests(namespace: &str) -> Value {
+pub(crate) fn print_manifests(namespace: &str, more: &[&str]) -> Value {
     let mut command = Command::new(binary());
-    command.args([
-        "manifests",
-        "--image",
-        "registry.test.example/sei-operator",
-        "--namespace",
-        namespace,
-        "-o",
-        "json",
-    ]);
+    command.args(["manifests", "--image", IMAGE, "--namespace", namespace, "-o", "json"]).args(more);
     serde_json::from_str(&print(command.arg("--platform").arg(fixtures::platform()))).expect("JSON")
 }
 

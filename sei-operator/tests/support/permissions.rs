@@ -37,7 +37,7 @@ pub(crate) async fn grant(admin: &Client, namespace: &str) {
 }
 
 fn printed_roles(namespace: &str) -> Vec<Value> {
-    let printed = operator::print_manifests(namespace);
+    let printed = operator::print_manifests(namespace, &[]);
     let all = printed["items"].as_array().expect("a List").iter();
     let roles = all.filter(|object| object["apiVersion"] == "rbac.authorization.k8s.io/v1");
     let roles: Vec<Value> = roles.cloned().collect();

@@ -15,6 +15,7 @@ use serde_json::json;
 use tokio::sync::{Mutex, OnceCell};
 
 use super::audit::{AuditLog, Requests};
+use super::binaries;
 use super::control_plane::{ControlPlane, KubeletPause};
 use super::fixtures::yaml_documents;
 use super::operator::{self, Operator, STOP_DEADLINE, Setup};
@@ -146,6 +147,13 @@ impl World {
     /// A command of the binary, as somebody runs it who may do everything.
     pub(crate) fn command(&self, args: &[&str]) -> Command {
         operator::command(&self.plane.kubeconfig("admin"), args)
+    }
+
+    /// A tool of the control plane's directory, such as `kubectl`, as somebody runs it who may do everything.
+    pub(crate) fn tool(&self, name: &str) -> Command {
+        let mut command = Command::new(binaries::directory().join(name));
+        command.env_clear().env("KUBECONFIG", self.plane.kubeconfig("admin")).env("HOME", self.plane.dir());
+        command
     }
 
     pub(crate) fn pause_kubelet(&self) -> KubeletPause {

@@ -11,7 +11,7 @@ Written by `just generate` from `sei-operator explain metrics`. `sei-operator ru
 `--metrics-bind-address`, in the OpenMetrics text format.
 
 * Gauges and times are read off the nodes, as the watch shows them, at each scrape: a node that is gone has no series. Only the
-  process that reconciles exports them.
+  process that reconciles exports them; `sei_controller_leader` says which that is.
 * Counters and durations start at nothing with each process, and are noted when a status write has succeeded. Where its answer is
   lost, or the process dies right after it, the transition is not counted. Their series stay until the process ends.
 * Upper bounds of buckets stand as OpenMetrics has them, and as Prometheus 3 stores those of every exporter: `le=\"10.0\"`.

@@ -88,7 +88,9 @@ fn a_process_that_stands_still_says_so_and_since_when() {
 fn metrics_are_served_as_open_metrics() {
     let metrics = no_nodes();
     let at = serve(metrics.clone(), Probes::new(Heart::stopped(), Vec::new)).metrics;
-    assert_eq!(ask(at, "GET /metrics"), (200, OPEN_METRICS.to_owned(), "# EOF\n".to_owned()));
+    let (status, form, body) = ask(at, "GET /metrics");
+    assert_eq!((status, form.as_str()), (200, OPEN_METRICS));
+    assert!(body.ends_with("\nsei_controller_leader{} 0\n# EOF\n"), "{body}");
     metrics.probed(&NodeKey::new("nodes", "rpc-0"), Probe::Ready);
     let (status, body) = get_from(at, "/metrics");
     assert_eq!(status, 200);

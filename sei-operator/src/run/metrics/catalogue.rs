@@ -92,6 +92,15 @@ impl Row {
     }
 }
 
+/// Whether this process reconciles.
+pub(super) static LEADER: Metric<0> = Metric {
+    stem: "sei_controller_leader",
+    form: Form::Gauge,
+    labels: [],
+    help: "1 for the process that reconciles, 0 for one that stands by.",
+    series: "1 a process",
+};
+
 /// Phase of each node.
 pub(super) static PHASE: Metric<3> = Metric {
     stem: "sei_controller_seinode_phase",
@@ -219,8 +228,9 @@ pub(super) static RECONCILE_ERRORS: Metric<3> = Metric {
 };
 
 /// Every metric, gauges first, in the order of the text.
-pub(crate) fn catalogue() -> [Row; 14] {
+pub(crate) fn catalogue() -> [Row; 15] {
     [
+        LEADER.row(),
         PHASE.row(),
         PHASE_SINCE.row(),
         CONDITION.row(),

@@ -11,7 +11,8 @@ use sei_planner::names::NodeKey;
 use serde::Deserialize;
 
 use super::catalogue::{
-    CONDITION, Labels, Metric, PHASE, PHASE_SINCE, PLAN_ACTIVE, PLAN_SINCE, SIDECAR_READY, TASK_WAITING, UNREADABLE,
+    CONDITION, LEADER, Labels, Metric, PHASE, PHASE_SINCE, PLAN_ACTIVE, PLAN_SINCE, SIDECAR_READY, TASK_WAITING,
+    UNREADABLE,
 };
 use super::{CONTROLLER, known_task, plan_type};
 
@@ -20,9 +21,17 @@ use super::{CONTROLLER, known_task, plan_type};
 pub(super) struct Gauges(BTreeMap<&'static str, BTreeMap<Labels, i64>>);
 
 impl Gauges {
-    /// The gauges of these nodes.
+    /// The gauges of a process that stands by.
+    pub(super) fn of_follower() -> Self {
+        let mut gauges = Self::default();
+        gauges.set(&LEADER, [], 0);
+        gauges
+    }
+
+    /// The gauges of the process that reconciles these nodes.
     pub(super) fn of<'a>(nodes: impl Iterator<Item = &'a DynamicObject>) -> Self {
         let mut gauges = Self::default();
+        gauges.set(&LEADER, [], 1);
         for node in nodes {
             let key = NodeKey::new(node.namespace().unwrap_or_default(), node.name_any());
             match status_of(node) {

@@ -54,7 +54,7 @@ struct Recorded {
 }
 
 impl Metrics {
-    /// Metrics of the nodes in this store. It exports no gauges before [`Metrics::leads`] is called.
+    /// Metrics of the nodes in this store. It exports no gauges of nodes before [`Metrics::leads`] is called.
     pub(super) fn new(nodes: Store<DynamicObject>) -> Self {
         Self { recorded: Arc::default(), nodes, leads: Arc::default() }
     }
@@ -92,7 +92,7 @@ impl Metrics {
 
     fn gauges(&self) -> Gauges {
         if !self.leads.load(Ordering::Relaxed) {
-            return Gauges::default();
+            return Gauges::of_follower();
         }
         let nodes = self.nodes.state();
         Gauges::of(nodes.iter().map(|node| &**node))
