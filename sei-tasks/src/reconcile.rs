@@ -142,7 +142,7 @@ fn look_again<C: Cluster, S: Sidecar, K: Clock>(
             let condition = next.condition(conditions::SIDECAR_TLS_SECRET_READY);
             Some(now.plus_seconds(pause_seconds(condition.map(|known| known.last_transition_time), now)))
         }
-        Decision::Wait(Wait::DataVolumeLost { .. }) => None,
+        Decision::Wait(Wait::Paused | Wait::DataVolumeLost { .. }) => None,
         Decision::Start(..)
         | Decision::Supersede(..)
         | Decision::Continue

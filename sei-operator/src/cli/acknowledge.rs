@@ -67,7 +67,7 @@ async fn acknowledge(args: &Args) -> Result<Exit, Trouble> {
             let what = format!("SeiNode {key}: the question changed while you answered; nothing was answered");
             return Err(Trouble::new(what).help("run the command again, and read the new one"));
         }
-        Ok(Annotation { key: ACKNOWLEDGE_ANNOTATION, value: question.token })
+        Ok(Annotation { key: ACKNOWLEDGE_ANNOTATION, value: Some(question.token) })
     };
     let annotation = annotate(&cluster, &key, decide).await?;
     output::data(&format!("SeiNode {key}: answered; the operator goes on\n"))?;

@@ -18,8 +18,8 @@ const ATTEMPTS: u32 = 5;
 pub(super) struct Annotation {
     /// Key.
     pub(super) key: &'static str,
-    /// Value.
-    pub(super) value: String,
+    /// Value; none takes it away.
+    pub(super) value: Option<String>,
 }
 
 /// Asks `decide` what to write on the node, and writes it; asks again where the node changed in between.
@@ -57,7 +57,10 @@ async fn write(cluster: &Cluster, key: &NodeKey, node: &SeiNode, annotation: &An
 
 /// Tells the command of kubectl that does the same.
 pub(super) fn tell_equivalent(key: &NodeKey, annotation: &Annotation) {
-    let Annotation { key: name, value } = annotation;
-    let command = format!("kubectl annotate seinode {} -n {} --overwrite {name}={value}", key.name, key.namespace);
+    let command = format!("kubectl annotate seinode {} -n {}", key.name, key.namespace);
+    let command = match &annotation.value {
+        Some(value) => format!("{command} --overwrite {}={value}", annotation.key),
+        None => format!("{command} {}-", annotation.key),
+    };
     output::chatter(&format!("{}: {command}\n", Paint::stderr().blue("the same with kubectl")));
 }

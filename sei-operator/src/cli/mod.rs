@@ -14,6 +14,7 @@ mod lint;
 mod man;
 mod manifests;
 mod part;
+mod pause;
 mod plan;
 mod platform;
 mod question;
@@ -83,6 +84,8 @@ enum Command {
     Wait(wait::Args),
     Retry(retry::Args),
     Acknowledge(acknowledge::Args),
+    Pause(pause::PauseArgs),
+    Resume(pause::ResumeArgs),
     Check(check::Args),
     Render(render::Args),
     Simulate(simulate::Args),
@@ -104,6 +107,8 @@ fn dispatch(command: Command) -> io::Result<Exit> {
         Command::Wait(args) => wait::run(&args),
         Command::Retry(args) => retry::run(&args),
         Command::Acknowledge(args) => acknowledge::run(&args),
+        Command::Pause(args) => pause::pause(&args),
+        Command::Resume(args) => pause::resume(&args),
         Command::Check(args) => check::run(&args),
         Command::Render(args) => render::run(&args),
         Command::Simulate(args) => simulate::run(&args),

@@ -52,7 +52,7 @@ async fn retry(args: &Args) -> Result<Exit, Trouble> {
     let decide = |node: &SeiNode| {
         let plan = failed(node, &key)?;
         told = consequence(plan, now);
-        Ok(Annotation { key: RETRY_ANNOTATION, value: fresh_token(node, plan) })
+        Ok(Annotation { key: RETRY_ANNOTATION, value: Some(fresh_token(node, plan)) })
     };
     let annotation = annotate(&cluster, &key, decide).await?;
     output::data(&format!("SeiNode {key}: {told}\n"))?;

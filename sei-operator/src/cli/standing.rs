@@ -122,9 +122,12 @@ pub(super) fn standing(node: Option<&SeiNode>) -> Standing {
 /// What waits for a person.
 fn unanswered(status: &SeiNodeStatus) -> Option<Hindrance> {
     let refused = held(status, conditions::SPEC_ACCEPTED, ConditionStatus::False);
+    let paused = held(status, conditions::PAUSED, ConditionStatus::True);
     let asked = held(status, conditions::AWAITING_ACKNOWLEDGEMENT, ConditionStatus::True);
     let refused = refused.map(|condition| Hindrance::said("the spec is refused", condition));
-    refused.or_else(|| asked.map(|condition| Hindrance::said("it waits for an answer", condition)))
+    let paused = paused.map(|condition| Hindrance::said("it is paused", condition));
+    let asked = asked.map(|condition| Hindrance::said("it waits for an answer", condition));
+    paused.or(refused).or(asked)
 }
 
 pub(super) fn held<'a>(status: &'a SeiNodeStatus, kind: &str, wanted: ConditionStatus) -> Option<&'a Condition> {

@@ -87,7 +87,7 @@ pub(super) static OPERATOR: [Alert; 3] = [
 ];
 
 /// What is wrong with a node.
-pub(super) static NODES: [Alert; 12] = [
+pub(super) static NODES: [Alert; 13] = [
     Alert {
         name: "SeiNodeFailed",
         severity: Severity::Critical,
@@ -164,6 +164,13 @@ pub(super) static NODES: [Alert; 12] = [
         expr: "sei_controller_seinode_sidecar_ready == 0",
         lasts: "10m",
         summary: "The sidecar of {{ $labels.namespace }}/{{ $labels.name }} is not ready",
+    },
+    Alert {
+        name: "SeiNodePaused",
+        severity: Severity::Info,
+        expr: "sei_controller_seinode_condition{type=\"Paused\",status=\"True\"} == 1",
+        lasts: "1d",
+        summary: "Somebody holds the operator off {{ $labels.namespace }}/{{ $labels.name }} for more than a day",
     },
     Alert {
         name: "SeiNodeEditWithoutEffect",

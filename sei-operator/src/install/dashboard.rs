@@ -94,7 +94,7 @@ static PANELS: [Panel; 12] = [
         "short",
         12,
         &[(
-            "sei_controller_seinode_condition{namespace=~\"$namespace\",status=\"False\",type!~\"NodeUpdateInProgress|AwaitingAcknowledgement|EditWithoutEffect|TemplateOutdated\"} == 1",
+            "sei_controller_seinode_condition{namespace=~\"$namespace\",status=\"False\",type!~\"NodeUpdateInProgress|AwaitingAcknowledgement|EditWithoutEffect|TemplateOutdated|Paused\"} == 1",
             "{{namespace}}/{{name}} {{type}} {{reason}}",
         )],
     ),

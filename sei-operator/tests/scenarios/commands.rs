@@ -23,6 +23,8 @@ use crate::support::world::World;
 const NAMESPACE: &str = "commands";
 /// So long each task of a node takes that is looked at on its way.
 const SLOW: Duration = Duration::from_secs(20);
+/// So long a paused node is looked at.
+const PAUSE: Duration = Duration::from_secs(5);
 const TOLD_DEADLINE: Duration = Duration::from_secs(60);
 
 /// What a command said.
@@ -83,6 +85,21 @@ pub(crate) async fn tell_of_a_live_node(world: Arc<World>) {
     place.until("rpc-0", "the node comes up", |view| view.settled_on(V1)).await;
     there(&place, node).await;
     follows_an_edit(&place, node).await;
+    held_and_let_go(&place, node).await;
+}
+
+/// An edit of a paused node is followed once it goes on.
+async fn held_and_let_go(place: &Place, node: &str) {
+    run(place, &["resume", node]).await.is(1, &["it is not paused"]);
+    run(place, &["pause", node]).await.is(0, &["nothing is under way", "sei.io/paused=true"]);
+    run(place, &["pause", node]).await.is(1, &["it is paused already"]);
+    place.until("rpc-0", "it is paused", |view| view.condition_is("Paused", "True", "Annotated")).await;
+    place.edit("rpc-0", json!({"image": V1})).await;
+    place.stays("rpc-0", PAUSE, |view| view.settled_on(V2)).await;
+    run(place, &["status", node]).await.is(0, &["it is paused", "sei-operator resume commands/rpc-0"]);
+    run(place, &["resume", node]).await.is(0, &["the operator goes on with it", "sei.io/paused-"]);
+    place.until("rpc-0", "the edit is followed", |view| view.settled_on(V1)).await;
+    place.until("rpc-0", "it goes on", |view| view.condition_is("Paused", "False", "NoLonger")).await;
 }
 
 async fn on_its_way(place: &Place, node: &str) {

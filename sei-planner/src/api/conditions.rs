@@ -99,6 +99,10 @@ pub const READ_AT_CREATION: &str = "ReadAtCreation";
 pub const TEMPLATE_OUTDATED: &str = "TemplateOutdated";
 /// Reason: not an edit of the node, but the platform.
 pub const PLATFORM_CHANGED: &str = "PlatformChanged";
+/// Condition: somebody holds the operator off this node.
+pub const PAUSED: &str = "Paused";
+/// Reason: the annotation `sei.io/paused` is there.
+pub const ANNOTATED: &str = "Annotated";
 /// Reason: it was so once.
 pub const NO_LONGER: &str = "NoLonger";
 

@@ -29,5 +29,7 @@ pub const FIELD_MANAGER: &str = "seinode-controller";
 pub const RETRY_ANNOTATION: &str = "sei.io/retry";
 /// Annotation that asks for a pod of today's template; any new value asks once.
 pub const REFRESH_ANNOTATION: &str = "sei.io/refresh";
+/// Annotation: while it is there with any value but `false`, nothing is done for the node, short of its deletion.
+pub const PAUSE_ANNOTATION: &str = "sei.io/paused";
 /// Annotation: the answer to an `AwaitingAcknowledgement` condition; its value is the token in the condition's message.
 pub const ACKNOWLEDGE_ANNOTATION: &str = "sei.io/acknowledge";

@@ -34,6 +34,8 @@ pub enum Decision {
 /// Why nothing happens now.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Wait {
+    /// Somebody holds the operator off, also in the middle of a plan.
+    Paused,
     /// The last plan failed; it is planned again by itself at this time, if ever.
     AfterFailure(Option<Time>),
     /// The sidecar works on a task that cannot be cancelled; the edit is followed once it ends.
@@ -56,6 +58,9 @@ pub enum Wait {
 /// Decides from the spec, the stored status and the facts.
 #[must_use]
 pub fn decide(node: &ValidNode, status: &SeiNodeStatus, seen: &Observed, now: Time) -> Decision {
+    if node.paused {
+        return Decision::Wait(Wait::Paused);
+    }
     gate(node, seen, decide_ungated(node, status, seen, now))
 }
 

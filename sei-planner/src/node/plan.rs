@@ -156,6 +156,7 @@ fn disruptive_tasks(plan: &TaskPlan) -> u32 {
 impl std::fmt::Display for Wait {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
+            Self::Paused => write!(f, "the node is paused: it has the annotation {}", crate::api::PAUSE_ANNOTATION),
             Self::AfterFailure(Some(at)) => write!(f, "the last plan failed; it is planned again at {at}"),
             Self::AfterFailure(None) => f.write_str("the last plan failed; change the spec or set sei.io/retry"),
             Self::ForSidecar { task } => write!(f, "the sidecar works on {task}, which cannot be cancelled"),

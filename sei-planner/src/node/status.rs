@@ -108,6 +108,7 @@ pub fn project_status(
                 next.plan(node, plan);
             }
             next.left_undone(node, seen);
+            next.paused(node);
         }
     }
     next.status
@@ -223,7 +224,7 @@ impl<'a> Projection<'a> {
                     self.phase(NodePhase::Pending);
                 }
             }
-            Decision::Wait(Wait::AfterFailure(_) | Wait::DataVolumeLost { .. })
+            Decision::Wait(Wait::Paused | Wait::AfterFailure(_) | Wait::DataVolumeLost { .. })
             | Decision::Continue
             | Decision::RestoreService
             | Decision::Idle => {}
@@ -281,6 +282,8 @@ impl<'a> Projection<'a> {
                 let what = format!("the claim {claim} with the chain's data is gone. To start again on an empty one");
                 Some((c::DATA_VOLUME_LOST, what, token))
             }
+            // What was asked before still stands.
+            Decision::Wait(Wait::Paused) => return,
             Decision::Wait(Wait::AfterFailure(_) | Wait::ForSidecar { .. } | Wait::ForTlsSecret { .. })
             | Decision::Start(..)
             | Decision::Supersede(..)
@@ -376,6 +379,19 @@ impl<'a> Projection<'a> {
                 "the pod is as the operator would make it",
             );
         }
+    }
+
+    /// Whether somebody holds the operator off, and what lets it go on.
+    fn paused(&mut self, node: &ValidNode) {
+        let told = node.paused.then(|| {
+            format!(
+                "nothing is done for this node, and its plan stands still where it is, until: kubectl annotate seinode {} -n {} {}-",
+                node.key.name,
+                node.key.namespace,
+                crate::api::PAUSE_ANNOTATION
+            )
+        });
+        self.while_it_lasts(c::PAUSED, c::ANNOTATED, told, "the operator goes on");
     }
 
     /// A condition that is there only since it was true once.

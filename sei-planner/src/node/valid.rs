@@ -64,6 +64,8 @@ pub struct ValidNode {
     pub acknowledgement: Option<String>,
     /// Value of the annotation `sei.io/refresh`.
     pub refresh_token: Option<String>,
+    /// Whether the annotation `sei.io/paused` holds the operator off.
+    pub paused: bool,
 }
 
 impl ValidNode {

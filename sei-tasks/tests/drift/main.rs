@@ -8,6 +8,7 @@ mod keys;
 #[path = "../living/mod.rs"]
 mod living;
 mod middle;
+mod pause;
 mod refusals;
 mod subsets;
 mod template;

@@ -20,7 +20,7 @@ fn fork(life: &Life) -> Life {
 const TURNS_PER_TRY: usize = 7;
 
 /// Lets the edit run, and calls `meanwhile` with a copy of the world at each of its turns, or at some of them.
-fn at_every_turn(running: &Life, edit: &Edit, mut meanwhile: impl FnMut(Life, usize)) {
+pub(crate) fn at_every_turn(running: &Life, edit: &Edit, mut meanwhile: impl FnMut(Life, usize)) {
     let mut life = fork(running);
     make(&life.sim(), &life, &[*edit]);
     let all = std::env::var_os("CAMPAIGN").is_some();

@@ -46,7 +46,7 @@ pub(super) fn hints(node: &SeiNode, pods: &[PodReport], now: Time) -> Vec<Hint> 
         let text = "no operator has looked at this node yet";
         return vec![Hint::new(text, ["sei-operator check".to_owned()])];
     }
-    let hints = [about.refusal(), about.question(), about.failure(), about.tls(), about.import()];
+    let hints = [about.pause(), about.refusal(), about.question(), about.failure(), about.tls(), about.import()];
     let hints = hints.into_iter().flatten().chain(about.keys());
     let hints = hints.chain(about.pods()).chain(about.sidecar()).chain(about.long_task()).chain(about.edit());
     hints.chain(about.edit_without_effect()).chain(about.outdated_template()).collect()
@@ -86,6 +86,13 @@ impl About<'_> {
             text,
             [self.kubectl(&format!("get pods -l sei.io/node={}", self.key.name)), "sei-operator check".to_owned()],
         )
+    }
+
+    fn pause(&self) -> Option<Hint> {
+        let paused = held(self.status, conditions::PAUSED, ConditionStatus::True)?;
+        let length = age(Some(paused.last_transition_time), self.now);
+        let text = format!("the node is paused for {length}: nothing below happens before it goes on");
+        Some(Hint::new(text, [format!("sei-operator resume {}", self.key)]))
     }
 
     fn refusal(&self) -> Option<Hint> {
