@@ -69,8 +69,11 @@ async fn follow<C: Cluster, S: Sidecar, K: Clock>(
     let ran = Ran::Decided { node: valid, decision: &decision, plan: progress.plan.as_ref(), stamps: &progress.stamps };
     let next = project_status(&old, &ran, &seen, valid.generation, world.clock.now());
     write_and_announce(world, node, &old, &next).await?;
-    let look_at =
-        if ended_without_a_look_at_the_gate(&old, &next) { Some(world.clock.now()) } else { progress.look_at };
+    let mut look_at = progress.look_at;
+    if ended_without_a_look_at_the_gate(&old, &next) {
+        world.memory.forget_health(&valid.key);
+        look_at = Some(world.clock.now());
+    }
     Ok(look_again(world, valid, &decision, &next, look_at))
 }
 

@@ -222,7 +222,7 @@ async fn answered(place: &Place, node: &str) {
 }
 
 /// The key of the fixtures is that of other scenarios, too.
-async fn forget_keys(leases: &Api<Lease>) {
+pub(super) async fn forget_keys(leases: &Api<Lease>) {
     for lease in leases.list(&ListParams::default()).await.expect("listed") {
         let name = lease.name_any();
         if name.starts_with("sei-signing-key-") {

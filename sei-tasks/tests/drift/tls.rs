@@ -1,9 +1,11 @@
 //! Every way from one source of a certificate to another, alone and together with an image: applied, or refused where it says so.
 
-use sei_planner::api::conditions as c;
+use sei_planner::api::{ConditionStatus, conditions as c};
 use sei_tasks::sim::Options;
+use sei_tasks::world::{Kind, ObjectId};
 use serde_json::{Value, json};
 
+use crate::edits::GROUNDS;
 use crate::living::secrets::{NAMES, certificate};
 use crate::living::{Life, V1, V2, with_issuers};
 use crate::verdict::{follows_its_spec, restarts};
@@ -100,4 +102,16 @@ fn every_switch_of_the_source_of_a_certificate_is_followed_or_refused() {
             assert_eq!(fate, wanted(from, to, image != V1), "{what}");
         }
     }
+}
+
+/// A repair comes before the gate; when it is done, the gate is looked at again, and not at the next look that is due.
+#[test]
+fn a_gate_that_is_shut_while_something_is_repaired_is_opened_right_after() {
+    let mut life = GROUNDS[2].running();
+    life.sim().restart_sidecar(&life.key);
+    life.sim().user_delete(&ObjectId::new(Kind::ConfigMap, &life.key.namespace, &life.key.proxy_config()));
+    life.driver.run_for(30).unwrap();
+    assert!(life.child(Kind::ConfigMap, &life.key.proxy_config()).is_some());
+    let ready = life.status().condition(c::SIDECAR_READY).map(|condition| condition.status);
+    assert_eq!(ready, Some(ConditionStatus::True), "{:?}", life.status().plan);
 }
