@@ -31,3 +31,8 @@ pub mod world;
 
 pub use causes::causes;
 pub use memory::Memory;
+
+/// The programs of `docs/embed.md`.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/embed.md")]
+pub struct EmbedGuide;

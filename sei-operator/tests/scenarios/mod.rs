@@ -81,6 +81,7 @@ pub(crate) fn all() -> Vec<Trial> {
         Trial::new("commands_check_a_cluster", commands::checks_a_cluster),
         Trial::new("metrics_tell_what_happened", metrics::tell_what_happened),
         Trial::new("two_operators_and_the_leader_is_killed", leader::killed_and_stopped),
+        Trial::new("operator_of_one_namespace_needs_no_more_roles", operator_process::confined),
         Trial::new("graceful_stop_and_quiet_restart", operator_process::graceful_stop),
         Trial::new("cost_from_create_to_silence", cost::from_create_to_silence),
         Trial::new("cost_of_a_fleet", cost::fleet),

@@ -20,9 +20,9 @@ use super::binaries;
 use super::certificates::Certificates;
 use super::process_group::{ProcessGroup, tail};
 
-/// Every user of the API server. `operator` is the only one in the audit log, and may do what its roles say; the others may do
-/// everything.
-const USERS: [&str; 5] = ["admin", "controllers", "scheduler", "kubelet", "operator"];
+/// Every user of the API server. `operator` is the only one in the audit log; it and `confined`, who is an operator for one
+/// namespace, may do what their roles say, and the others everything.
+const USERS: [&str; 6] = ["admin", "controllers", "scheduler", "kubelet", "operator", "confined"];
 /// Node pools and storage classes that `fixtures/platform/test.env` names.
 const POOLS: [&str; 2] = ["sei-node", "sei-archive"];
 const STORAGE_CLASSES: [&str; 3] = ["gp3-10k-750", "gp3", "gp3-archive"];
@@ -229,7 +229,7 @@ impl Files<'_> {
     fn write_all(&self, api_port: u16, certificates: &Certificates, bin: &Path) {
         let write = |name: &str, text: String| std::fs::write(self.path(name), text).expect("the directory is ours");
         let tokens = USERS.map(|user| match user {
-            "operator" => format!("token-{user},{user},{user}\n"),
+            "operator" | "confined" => format!("token-{user},{user},{user}\n"),
             _ => format!("token-{user},{user},{user},\"system:masters\"\n"),
         });
         write("tokens.csv", tokens.concat());

@@ -35,17 +35,34 @@ impl Setup {
 
     /// The only process of the operator: it is killed often, and the next one must not wait for a Lease to expire.
     pub(crate) fn start(&self, plane: &ControlPlane) -> Operator {
-        self.start_with(plane, &["--leader-elect=false"], &[])
+        self.start_with(plane, &self.kubeconfig, &["--leader-elect=false"], &[])
     }
 
     /// One of several, whose name in the Lease begins with `pod`.
     pub(crate) fn start_candidate(&self, plane: &ControlPlane, pod: &str, namespace: &str) -> Operator {
-        self.start_with(plane, &[], &[("POD_NAME", pod), ("POD_NAMESPACE", namespace)])
+        self.start_with(plane, &self.kubeconfig, &[], &[("POD_NAME", pod), ("POD_NAMESPACE", namespace)])
     }
 
-    fn start_with(&self, plane: &ControlPlane, flags: &[&str], environment: &[(&str, &str)]) -> Operator {
+    /// One for the nodes of one namespace, as the user who may do no more than that.
+    pub(crate) fn start_confined(&self, plane: &ControlPlane, watched: &str, own: &str) -> Operator {
+        let flags = ["--namespace", watched];
+        self.start_with(
+            plane,
+            &plane.kubeconfig("confined"),
+            &flags,
+            &[("POD_NAME", "confined"), ("POD_NAMESPACE", own)],
+        )
+    }
+
+    fn start_with(
+        &self,
+        plane: &ControlPlane,
+        kubeconfig: &Path,
+        flags: &[&str],
+        environment: &[(&str, &str)],
+    ) -> Operator {
         let mut command = Command::new(binary());
-        command.arg("run").arg("--kubeconfig").arg(&self.kubeconfig);
+        command.arg("run").arg("--kubeconfig").arg(kubeconfig);
         // Free ports, so that runs beside each other do not meet; the log says which.
         command.args(["--metrics-bind-address", "127.0.0.1:0", "--health-probe-bind-address", "127.0.0.1:0"]);
         command.arg("--platform").arg(fixtures::platform()).arg("--sidecar-via").arg(&self.sidecar_via);

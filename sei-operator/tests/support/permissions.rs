@@ -1,5 +1,5 @@
-//! The roles that the binary prints, given to the user `operator` as an installation gives them to its ServiceAccount; and
-//! whether they are the least that it needs.
+//! The roles that the binary prints, given to a user as an installation gives them to its ServiceAccount; and whether they are the
+//! least that it needs.
 
 use std::collections::BTreeSet;
 
@@ -13,9 +13,9 @@ use super::operator;
 /// Granted, and asked by an admission plugin that this control plane does not have: `OwnerReferencesPermissionEnforcement`.
 const FOR_OTHERS: [&str; 1] = ["update sei.io/seinodes/finalizers"];
 
-/// Lets the operator do what an installation in `namespace` lets it do.
-pub(crate) async fn grant(admin: &Client, namespace: &str) {
-    for mut object in printed_roles(namespace) {
+/// Lets a user do what an installation in `namespace`, printed with these flags, lets the operator do.
+pub(crate) async fn grant(admin: &Client, user: &str, namespace: &str, flags: &[&str]) {
+    for mut object in printed_roles(namespace, flags) {
         let resource = ApiResource {
             group: "rbac.authorization.k8s.io".to_owned(),
             version: "v1".to_owned(),
@@ -24,7 +24,7 @@ pub(crate) async fn grant(admin: &Client, namespace: &str) {
             plural: format!("{}s", object["kind"].as_str().expect("a kind").to_lowercase()),
         };
         if object.get("subjects").is_some() {
-            object["subjects"] = json!([{"apiGroup": resource.group, "kind": "User", "name": "operator"}]);
+            object["subjects"] = json!([{"apiGroup": resource.group, "kind": "User", "name": user}]);
         }
         let object: DynamicObject = serde_json::from_value(object).expect("an object");
         let api: Api<DynamicObject> = match object.namespace() {
@@ -36,8 +36,8 @@ pub(crate) async fn grant(admin: &Client, namespace: &str) {
     }
 }
 
-fn printed_roles(namespace: &str) -> Vec<Value> {
-    let printed = operator::print_manifests(namespace, &[]);
+fn printed_roles(namespace: &str, flags: &[&str]) -> Vec<Value> {
+    let printed = operator::print_manifests(namespace, flags);
     let all = printed["items"].as_array().expect("a List").iter();
     let roles = all.filter(|object| object["apiVersion"] == "rbac.authorization.k8s.io/v1");
     let roles: Vec<Value> = roles.cloned().collect();
@@ -64,7 +64,7 @@ pub(crate) fn complaints(requests: &Requests) -> Vec<String> {
 
 /// `get apps/statefulsets` and so on, as [`super::audit::Request::permission`] spells it.
 fn granted() -> BTreeSet<String> {
-    let roles = printed_roles("default");
+    let roles = printed_roles("default", &[]);
     let rules = roles.iter().flat_map(|role| role["rules"].as_array().into_iter().flatten());
     let words = |list: &Value| -> Vec<String> { serde_json::from_value(list.clone()).expect("a list of words") };
     let mut all = BTreeSet::new();

@@ -46,7 +46,7 @@ impl World {
     pub(crate) async fn start() -> Self {
         let plane = ControlPlane::start().await;
         let admin = plane.client("admin").await;
-        permissions::grant(&admin, KEYS_NAMESPACE).await;
+        permissions::grant(&admin, "operator", KEYS_NAMESPACE, &[]).await;
         let sidecar = PlayedSidecar::start(admin.clone()).await;
         World {
             setup: Setup::new(&plane, sidecar.url()),
@@ -96,7 +96,13 @@ impl World {
 
     /// Lets operators run in a namespace, as far as roles go.
     pub(crate) async fn install_roles(&self, namespace: &str) {
-        permissions::grant(&self.admin, namespace).await;
+        permissions::grant(&self.admin, "operator", namespace, &[]).await;
+    }
+
+    /// Starts an operator for the nodes of one namespace, in another one, with no more roles than an installation of it has.
+    pub(crate) async fn start_confined(&self, watched: &str, own: &str) -> Operator {
+        permissions::grant(&self.admin, "confined", own, &["--watch-namespace", watched]).await;
+        self.setup.start_confined(&self.plane, watched, own)
     }
 
     /// Starts one of several operators, which take turns by election; the scenario ends it.
