@@ -109,7 +109,7 @@ fn every_switch_of_the_source_of_a_certificate_is_followed_or_refused() {
 fn a_gate_that_is_shut_while_something_is_repaired_is_opened_right_after() {
     let mut life = GROUNDS[2].running();
     life.sim().restart_sidecar(&life.key);
-    life.sim().user_delete(&ObjectId::new(Kind::ConfigMap, &life.key.namespace, &life.key.proxy_config()));
+    life.sim().user_delete(&ObjectId::new(Kind::ConfigMap, &life.key.namespace, life.key.proxy_config()));
     life.driver.run_for(30).unwrap();
     assert!(life.child(Kind::ConfigMap, &life.key.proxy_config()).is_some());
     let ready = life.status().condition(c::SIDECAR_READY).map(|condition| condition.status);
