@@ -215,11 +215,12 @@ fn holds_data(status: &SeiNodeStatus) -> bool {
 }
 
 fn applied_in(plan: &TaskPlan, kind: Kind) -> bool {
-    let task = match kind {
-        Kind::StatefulSet => "apply-statefulset",
+    let tasks: &[&str] = match kind {
+        Kind::StatefulSet => &["apply-statefulset"],
         Kind::Service => return service_task(plan).is_some(),
-        Kind::ConfigMap => "apply-rbac-proxy-config",
-        Kind::PersistentVolumeClaim => "ensure-data-pvc",
+        Kind::ConfigMap => &["apply-rbac-proxy-config"],
+        // No pod is made before its claim.
+        Kind::PersistentVolumeClaim => &["ensure-data-pvc", "apply-statefulset", "deploy-bootstrap-job"],
         Kind::SeiNode
         | Kind::PersistentVolume
         | Kind::Pod
@@ -228,7 +229,7 @@ fn applied_in(plan: &TaskPlan, kind: Kind) -> bool {
         | Kind::Lease
         | Kind::Certificate => return false,
     };
-    plan.tasks.iter().any(|planned| planned.kind == task && planned.status == TaskStatus::Complete)
+    plan.tasks.iter().any(|planned| tasks.contains(&planned.kind.as_str()) && planned.status == TaskStatus::Complete)
 }
 
 /// Host names of the SeiNodes that the label sources select: sorted, without this node. Nobody is no error (B5).

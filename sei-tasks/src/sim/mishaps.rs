@@ -38,7 +38,7 @@ pub(super) fn befall(state: &mut State, mishap: Mishap) {
         Mishap::StatefulSetDeleted => state.store.delete(&child(Kind::StatefulSet)),
         Mishap::ServiceDeleted => state.store.delete(&child(Kind::Service)),
         Mishap::ClockJumps(seconds) => state.skew_seconds += seconds,
-        Mishap::WatchStalls(seconds) => state.stall = Some((state.shown(), state.now.plus_seconds(seconds))),
+        Mishap::WatchStalls(seconds) => state.stall_watches(seconds),
         Mishap::EditedAndReverted => {
             let image = state.store.get(&node_id(&key)).map(|node| node["spec"]["image"].clone());
             for image in [Some(json!("registry.example/seid:mistaken")), image].into_iter().flatten() {

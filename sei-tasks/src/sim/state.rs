@@ -130,6 +130,14 @@ impl State {
         self.process.since.map_or(shown, |since| shown.max(since))
     }
 
+    /// From now on the watches show nothing new for so many seconds, also not what is on its way.
+    pub(super) fn stall_watches(&mut self, seconds: i64) {
+        let earlier = self.stall.map(|(_, until)| until);
+        let until = earlier.into_iter().fold(self.now.plus_seconds(seconds), Time::max);
+        self.stall = Some((self.shown(), until));
+        self.wakes = std::mem::take(&mut self.wakes).into_iter().map(|(at, key)| (at.max(until), key)).collect();
+    }
+
     /// Lets every part notice what changed; called after everything that may have changed the store.
     pub(super) fn react(&mut self) {
         loop {

@@ -1,8 +1,8 @@
 //! Seeded random lives of a full node: everybody does their worst for a while, then the faults stop, and the node must
 //! converge, tell the truth and fall silent (L1, L2, L3, L5).
 //!
-//! `CAMPAIGN_SEEDS=17` runs one seed, `CAMPAIGN_SEEDS=1..5000` a range; without it a first few hundred seeds run, and
-//! always those that ever failed.
+//! `CAMPAIGN_SEEDS=17` runs one seed, `CAMPAIGN_SEEDS=1..5000` a range, `CAMPAIGN_SEEDS=open` those whose failure nobody understands
+//! yet; without it a first few hundred seeds run, and always those that ever failed and do not any more.
 
 use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -20,11 +20,20 @@ use crate::report::{Tally, layer};
 use crate::size::Size;
 use crate::specs::{any_spec, options, spec, wild_spec};
 
-/// Seeds that ever failed.
-const REGRESSIONS: [u64; 34] = [
+/// Seeds that failed once.
+const REGRESSIONS: [u64; 77] = [
     30, 138, 255, 382, 1049, 1054, 1094, 1466, 1663, 1721, 2520, 3061, 2000002, 2000010, 2000036, 2000046, 2000047,
     2000105, 2000169, 2000200, 2000206, 2000216, 2000234, 2000246, 2000247, 2000299, 2000450, 2000679, 2000709,
-    2000771, 2000784, 2000845, 2000955, 291,
+    2000771, 2000784, 2000845, 2000955, 291, 1010204, 2003263, 2003647, 2003802, 2006298, 2006719, 2008127, 2012728,
+    2012925, 2014319, 2016491, 2017376, 2017632, 2017925, 2018996, 2019396, 2019937, 2020998, 2022064, 2022814,
+    2023929, 2024446, 2027865, 2028488, 2029247, 2030797, 2032033, 2033201, 2033663, 2035327, 2036609, 2037548,
+    2037873, 2038243, 2038416, 2040304, 2040329, 2042584, 2043333, 2046193, 2046724, 2046892, 2049709,
+];
+/// Seeds that failed in the nightly campaign and fail still: each waits for its cause to be found. `CAMPAIGN_SEEDS=open` runs them.
+const OPEN: [u64; 29] = [
+    1001771, 1010263, 1011481, 1016400, 1016783, 2004564, 2006514, 2009041, 2009059, 2009295, 2011111, 2012013,
+    2012370, 2012383, 2016775, 2017741, 2020080, 2025706, 2029270, 2031455, 2034184, 2035241, 2042109, 2042641,
+    2042826, 2045582, 2045957, 2049584, 2049837,
 ];
 /// From this seed on lives of all kinds of nodes; before it lives of full nodes.
 const OTHER_KINDS: u64 = 1_000_000;
@@ -57,7 +66,7 @@ pub(crate) const TASKS: [&str; 8] = [
 const FAULTS: [Fault; 5] =
     [Fault::Crash(Point::Before), Fault::Crash(Point::After), Fault::LostRequest, Fault::LostAnswer, Fault::Conflict];
 
-fn manifest(name: &str, spec: &Value) -> Value {
+pub(crate) fn manifest(name: &str, spec: &Value) -> Value {
     json!({
         "apiVersion": "sei.io/v1alpha1", "kind": "SeiNode",
         "metadata": {"namespace": "nodes", "name": name, "labels": {"role": if name == "seed" { "seed" } else { "rpc" }}},
@@ -65,7 +74,7 @@ fn manifest(name: &str, spec: &Value) -> Value {
     })
 }
 
-fn id(kind: Kind, name: &str) -> ObjectId {
+pub(crate) fn id(kind: Kind, name: &str) -> ObjectId {
     ObjectId::new(kind, "nodes", name)
 }
 
@@ -512,10 +521,25 @@ fn run(seed: u64) -> Result<(), String> {
     let lines: Vec<String> = lines.map(|moment| format!("  {} {}", moment.at, moment.what)).collect();
     let done = campaign.done.join("\n  ");
     Err(format!(
-        "seed {seed}: {why} (CAMPAIGN_SEEDS={seed} replays it)\n  {done}\nends with\n{}\nits last calls\n{}\n",
+        "seed {seed}: {why} (CAMPAIGN_SEEDS={seed} replays it)\n  {done}\nends with\n{}\nits last calls\n{}\n{}\n",
         lines.join("\n"),
-        last_calls(&campaign.sim()).join("\n")
+        last_calls(&campaign.sim()).join("\n"),
+        what_is_there(&campaign)
     ))
+}
+
+/// What the plan waits for, and the statuses of pods and claims.
+fn what_is_there(campaign: &Campaign) -> String {
+    let status = campaign.node().and_then(|node| node.status).unwrap_or_default();
+    let waits = status.plan.into_iter().flat_map(|plan| plan.tasks).find_map(|task| task.waiting_for);
+    let told = status
+        .conditions
+        .iter()
+        .map(|told| format!("{} {:?} {}: {}", told.kind, told.status, told.reason, told.message));
+    let objects = [Kind::Pod, Kind::PersistentVolumeClaim].into_iter().flat_map(|kind| campaign.sim().objects(kind));
+    let objects = objects.map(|object| format!("{} {}", object["metadata"], object["status"]));
+    let lines: Vec<String> = waits.into_iter().chain(told).chain(objects).collect();
+    format!("what is there\n  {}", lines.join("\n  "))
 }
 
 fn last_calls(sim: &Sim) -> Vec<String> {
@@ -537,6 +561,9 @@ fn seeds() -> Vec<u64> {
         let first = |many| (1..=many).chain(OTHER_KINDS..OTHER_KINDS + many).chain(WILD..WILD + 2 * many);
         return REGRESSIONS.into_iter().chain(first(size.of(30, 500, 25_000))).collect();
     };
+    if asked == "open" {
+        return OPEN.to_vec();
+    }
     let number = |text: &str| text.trim().parse::<u64>().expect("CAMPAIGN_SEEDS is a number or a range");
     match asked.split_once("..") {
         Some((first, end)) => (number(first)..number(end)).collect(),

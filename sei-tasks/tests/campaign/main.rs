@@ -10,6 +10,7 @@
 
 use mimalloc::MiMalloc;
 
+mod cutover;
 mod exhaustive;
 mod kinds;
 mod lives;
