@@ -449,6 +449,7 @@ fn plans_iff_there_is_something_to_do(node: &SeiNode, seen: &Observed, told: &No
 
 /// Supersession: what was planned for one generation of the spec does not go on under the next.
 fn follows_the_edit(node: &SeiNode, seen: &Observed, told: &NodePlan) {
+    let node = &taken_over(node, seen);
     let Ok(valid) = validate(node, platform()) else { return };
     let status = node.status.clone().unwrap_or_default();
     let Some(plan) = status.plan.as_ref().filter(|plan| plan.phase == PlanPhase::Active) else { return };
