@@ -27,7 +27,10 @@ pub(crate) fn unlike_its_records(node: &SeiNode, applied: &AppliedRecords) -> bo
     });
     let snapshots = match made {
         None => wanted.is_some(),
-        Some(made) => wanted != of(Some(made)).map(|made| (made.keep_recent, made.publish.is_some())),
+        // No node is recorded with an empty one: it follows at once.
+        Some(made) => {
+            made.tendermint.is_none() || wanted != of(Some(made)).map(|made| (made.keep_recent, made.publish.is_some()))
+        }
     };
     image != applied.sidecar_image
         || applied.sidecar_port.is_some_and(|applied| applied != port)
