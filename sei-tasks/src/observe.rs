@@ -60,9 +60,14 @@ pub(crate) async fn observe<C: Cluster, S: Sidecar, K: Clock>(
     })
 }
 
+/// Whether a plan is under way.
+fn is_busy(status: &SeiNodeStatus) -> bool {
+    status.plan.as_ref().is_some_and(|plan| plan.phase == PlanPhase::Active)
+}
+
 /// Whether anything is said of what the operator would make differently: not while a plan makes it.
 fn is_told_of_templates(status: &SeiNodeStatus) -> bool {
-    let busy = status.plan.as_ref().is_some_and(|plan| plan.phase == PlanPhase::Active);
+    let busy = is_busy(status);
     let told = status.condition(conditions::TEMPLATE_OUTDATED).map(|known| known.status);
     status.phase() == NodePhase::Running && (!busy || told == Some(ConditionStatus::True))
 }
@@ -136,7 +141,7 @@ async fn with_issued_certificate<C: Cluster, S: Sidecar, K: Clock>(
     issuer: &Issuer,
 ) -> Result<Observed, ClusterError> {
     let now = world.clock.now();
-    let busy = status.plan.as_ref().is_some_and(|plan| plan.phase == PlanPhase::Active);
+    let busy = is_busy(status);
     if status.phase() != NodePhase::Running || busy || !world.memory.secret_is_due(&node.key, now) {
         return Ok(seen);
     }
@@ -250,7 +255,7 @@ async fn health<C: Cluster, S: Sidecar, K: Clock>(
     status: &SeiNodeStatus,
     pod: Option<&PodFacts>,
 ) -> SidecarHealth {
-    let busy = status.plan.as_ref().is_some_and(|plan| plan.phase == PlanPhase::Active);
+    let busy = is_busy(status);
     let now = world.clock.now();
     if status.phase() != NodePhase::Running || busy || !world.memory.health_is_due(&node.key, pod, now) {
         return SidecarHealth::NotAsked;

@@ -7,7 +7,7 @@ use sei_planner::names::NodeKey;
 
 use super::Exit;
 use super::annotate::{Annotation, annotate, tell_equivalent};
-use super::cluster::{self, Access, NodeName, Trouble};
+use super::cluster::{self, Target, Trouble};
 use super::question::Question;
 use crate::output::{self, Paint};
 
@@ -19,18 +19,14 @@ use crate::output::{self, Paint};
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Args {
-    /// The node, as NAME or NAMESPACE/NAME
-    #[arg(value_name = "NODE")]
-    node: NodeName,
+    #[command(flatten)]
+    target: Target,
 
     /// Answer the question with this token, without asking again
     ///
     /// The token stands at the end of the condition's message. Any other token is refused.
     #[arg(long, value_name = "TOKEN")]
     token: Option<String>,
-
-    #[command(flatten)]
-    access: Access,
 }
 
 const EXAMPLES: &str = "\
@@ -51,8 +47,7 @@ pub(super) fn run(args: &Args) -> io::Result<Exit> {
 }
 
 async fn acknowledge(args: &Args) -> Result<Exit, Trouble> {
-    let cluster = args.access.connect().await?;
-    let key = cluster.key(&args.node, &args.access)?;
+    let (cluster, key) = args.target.connect().await?;
     let shown = asked(&cluster.node(&key).await?, &key)?;
     let paint = Paint::stderr();
     output::chatter(&format!("{} {key} ({}):\n  {}\n", paint.yellow("SeiNode"), shown.reason, shown.text));

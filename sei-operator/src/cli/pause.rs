@@ -7,7 +7,7 @@ use sei_planner::names::NodeKey;
 
 use super::Exit;
 use super::annotate::{Annotation, annotate, tell_equivalent};
-use super::cluster::{self, Access, NodeName, Trouble};
+use super::cluster::{self, Target, Trouble};
 use super::standing::current;
 use crate::output;
 
@@ -19,12 +19,8 @@ use crate::output;
 #[derive(Debug, clap::Args)]
 #[command(after_help = PAUSE_EXAMPLES)]
 pub(super) struct PauseArgs {
-    /// The node, as NAME or NAMESPACE/NAME
-    #[arg(value_name = "NODE")]
-    node: NodeName,
-
     #[command(flatten)]
-    access: Access,
+    target: Target,
 }
 
 const PAUSE_EXAMPLES: &str = "\
@@ -42,12 +38,8 @@ Exit codes:
 #[derive(Debug, clap::Args)]
 #[command(after_help = RESUME_EXAMPLES)]
 pub(super) struct ResumeArgs {
-    /// The node, as NAME or NAMESPACE/NAME
-    #[arg(value_name = "NODE")]
-    node: NodeName,
-
     #[command(flatten)]
-    access: Access,
+    target: Target,
 }
 
 const RESUME_EXAMPLES: &str = "\
@@ -64,7 +56,7 @@ Exit codes:
 /// # Errors
 /// When the system refuses what every process needs.
 pub(super) fn pause(args: &PauseArgs) -> io::Result<Exit> {
-    cluster::run(write(&args.node, &args.access, held_off))
+    cluster::run(write(&args.target, held_off))
 }
 
 /// Runs `resume`.
@@ -72,15 +64,14 @@ pub(super) fn pause(args: &PauseArgs) -> io::Result<Exit> {
 /// # Errors
 /// When the system refuses what every process needs.
 pub(super) fn resume(args: &ResumeArgs) -> io::Result<Exit> {
-    cluster::run(write(&args.node, &args.access, let_go))
+    cluster::run(write(&args.target, let_go))
 }
 
 /// What becomes of the annotation, and what that means in words; or why it stays as it is.
 type Change = fn(&SeiNode) -> Result<(Option<String>, String), String>;
 
-async fn write(node: &NodeName, access: &Access, change: Change) -> Result<Exit, Trouble> {
-    let cluster = access.connect().await?;
-    let key = cluster.key(node, access)?;
+async fn write(target: &Target, change: Change) -> Result<Exit, Trouble> {
+    let (cluster, key) = target.connect().await?;
     let mut told = String::new();
     let decide = |node: &SeiNode| {
         let (value, said) = change(node).map_err(|why| refused(&key, &why))?;
@@ -97,16 +88,11 @@ fn refused(key: &NodeKey, why: &str) -> Trouble {
     Trouble::new(format!("SeiNode {key}: {why}")).help(format!("`sei-operator status {key}` says how it is"))
 }
 
-fn annotation(node: &SeiNode) -> Option<&str> {
-    let annotations = node.metadata.annotations.as_ref()?;
-    annotations.get(PAUSE_ANNOTATION).map(String::as_str).filter(|value| !value.is_empty() && *value != "false")
-}
-
 fn held_off(node: &SeiNode) -> Result<(Option<String>, String), String> {
     if node.metadata.deletion_timestamp.is_some() {
         return Err("it is being deleted, which nothing holds up".to_owned());
     }
-    if annotation(node).is_some() {
+    if node.is_paused() {
         return Err("it is paused already".to_owned());
     }
     let plan = node.status.as_ref().and_then(|status| status.plan.as_ref());
@@ -117,7 +103,7 @@ fn held_off(node: &SeiNode) -> Result<(Option<String>, String), String> {
 }
 
 fn let_go(node: &SeiNode) -> Result<(Option<String>, String), String> {
-    if annotation(node).is_none() {
+    if !node.is_paused() {
         return Err("it is not paused".to_owned());
     }
     Ok((None, "the operator goes on with it".to_owned()))
@@ -140,10 +126,12 @@ mod tests {
 
     #[test]
     fn what_is_paused_can_go_on_and_nothing_else() {
-        let paused = || node(json!({"sei.io/paused": "true"}), Value::Null);
-        assert_eq!(held_off(&paused()).unwrap_err(), "it is paused already");
-        assert_eq!(let_go(&paused()).unwrap().0, None);
-        for free in [json!({}), json!({"sei.io/paused": "false"}), json!({"sei.io/paused": ""})] {
+        for value in ["true", ""] {
+            let paused = || node(json!({"sei.io/paused": value}), Value::Null);
+            assert_eq!(held_off(&paused()).unwrap_err(), "it is paused already");
+            assert_eq!(let_go(&paused()).unwrap().0, None);
+        }
+        for free in [json!({}), json!({"sei.io/paused": "false"})] {
             assert_eq!(let_go(&node(free.clone(), Value::Null)).unwrap_err(), "it is not paused");
             assert_eq!(held_off(&node(free, Value::Null)).unwrap().0.as_deref(), Some("true"));
         }

@@ -8,7 +8,7 @@ use sei_planner::names::NodeKey;
 use super::Exit;
 use super::age::length;
 use super::annotate::{Annotation, annotate, tell_equivalent};
-use super::cluster::{self, Access, NodeName, Trouble};
+use super::cluster::{self, Target, Trouble};
 use crate::output;
 
 /// Let the operator plan a failed node again now
@@ -19,12 +19,8 @@ use crate::output;
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Args {
-    /// The node, as NAME or NAMESPACE/NAME
-    #[arg(value_name = "NODE")]
-    node: NodeName,
-
     #[command(flatten)]
-    access: Access,
+    target: Target,
 }
 
 const EXAMPLES: &str = "\
@@ -45,8 +41,7 @@ pub(super) fn run(args: &Args) -> io::Result<Exit> {
 }
 
 async fn retry(args: &Args) -> Result<Exit, Trouble> {
-    let cluster = args.access.connect().await?;
-    let key = cluster.key(&args.node, &args.access)?;
+    let (cluster, key) = args.target.connect().await?;
     let now = cluster::now();
     let mut told = String::new();
     let decide = |node: &SeiNode| {

@@ -554,3 +554,12 @@ pub struct PassphraseSecretRef {
     #[schemars(length(min = 1, max = 253))]
     pub key: String,
 }
+
+impl SeiNode {
+    /// Whether the annotation `sei.io/paused` holds the operator off: any value but `false` does, the empty one too.
+    #[must_use]
+    pub fn is_paused(&self) -> bool {
+        let annotations = self.metadata.annotations.as_ref();
+        annotations.and_then(|all| all.get(super::PAUSE_ANNOTATION)).is_some_and(|value| value != "false")
+    }
+}

@@ -10,9 +10,7 @@ use std::collections::BTreeMap;
 use super::problem::{Problem, Refusal};
 use super::valid::{DataVolume, Mode, ValidNode};
 use crate::api::conditions::INVALID_SPEC;
-use crate::api::{
-    ACKNOWLEDGE_ANNOTATION, PAUSE_ANNOTATION, REFRESH_ANNOTATION, RETRY_ANNOTATION, SeiNode, SeiNodeSpec,
-};
+use crate::api::{ACKNOWLEDGE_ANNOTATION, REFRESH_ANNOTATION, RETRY_ANNOTATION, SeiNode, SeiNodeSpec};
 use crate::config::{KNOWN_KEYS, is_known_key};
 use crate::names::NodeKey;
 use crate::platform::Platform;
@@ -66,7 +64,7 @@ pub fn validate(node: &SeiNode, platform: &Platform) -> Result<ValidNode, Refusa
         retry_token: annotation(RETRY_ANNOTATION),
         acknowledgement: annotation(ACKNOWLEDGE_ANNOTATION),
         refresh_token: annotation(REFRESH_ANNOTATION),
-        paused: annotation(PAUSE_ANNOTATION).is_some_and(|value| value != "false"),
+        paused: node.is_paused(),
         key,
     })
 }

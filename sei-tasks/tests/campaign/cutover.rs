@@ -10,7 +10,7 @@ use sei_tasks::sim::{Driver, Random, SeiOperator, Sim};
 use sei_tasks::world::Kind;
 use serde_json::json;
 
-use crate::lives::{IMAGES, id, manifest};
+use crate::lives::{CALM_SECONDS, IMAGES, UNSAFE_SECONDS, id, last_moments, manifest};
 use crate::living::secrets::{consensus_keys, secret, validator_with_keys};
 use crate::report::{Tally, layer};
 use crate::size::Size;
@@ -18,12 +18,8 @@ use crate::specs::options;
 
 const OLD: &str = "old";
 const NEW: &str = "rpc-0";
-/// Virtual seconds that are longer than any cutover before it calms down.
-const UNSAFE_SECONDS: i64 = 1_000_000;
 /// Longest pause between two acts of the people, in virtual seconds.
 const PAUSE_SECONDS: u64 = 2000;
-/// Virtual seconds in which the new validator signs once nothing goes wrong any more.
-const CALM_SECONDS: i64 = 4 * 3600;
 
 struct Cutover {
     random: Random,
@@ -143,12 +139,7 @@ impl Cutover {
 
 fn run(seed: u64) -> Result<(), String> {
     let mut cutover = Cutover::of(seed);
-    cutover.live().map_err(|why| {
-        let timeline = cutover.sim().timeline();
-        let last = timeline.iter().skip(timeline.len().saturating_sub(40));
-        let last: Vec<String> = last.map(|moment| format!("  {} {}", moment.at, moment.what)).collect();
-        format!("cutover {seed}: {why}\n{}\n", last.join("\n"))
-    })
+    cutover.live().map_err(|why| format!("cutover {seed}: {why}\n{}\n", last_moments(&cutover.sim())))
 }
 
 #[test]

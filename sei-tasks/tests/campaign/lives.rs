@@ -40,7 +40,7 @@ const OTHER_KINDS: u64 = 1_000_000;
 /// From this seed on lives of all kinds of nodes with every fault there is, and users and programs that do anything.
 const WILD: u64 = 2_000_000;
 /// Virtual seconds in which a node converges once nothing goes wrong any more.
-const CALM_SECONDS: i64 = 4 * 3600;
+pub(crate) const CALM_SECONDS: i64 = 4 * 3600;
 /// Virtual seconds in which a deleted node is gone.
 const GONE_SECONDS: i64 = 3600;
 /// Virtual seconds for the questions that a settled operator still asks.
@@ -48,7 +48,7 @@ const REST_SECONDS: i64 = 700;
 /// Lines of the timeline that a failure shows.
 const LINES_SHOWN: usize = 40;
 /// Virtual seconds that are longer than any life before it calms down.
-const UNSAFE_SECONDS: i64 = 1_000_000;
+pub(crate) const UNSAFE_SECONDS: i64 = 1_000_000;
 
 pub(crate) const IMAGES: [&str; 3] =
     ["registry.example/seid:v1", "registry.example/seid:v2", "registry.example/seid:v3"];
@@ -516,16 +516,20 @@ fn run(seed: u64) -> Result<(), String> {
         Ok(Err(why)) => why,
         Err(_) => "panic".to_owned(),
     };
-    let timeline = campaign.sim().timeline();
-    let lines = timeline.iter().skip(timeline.len().saturating_sub(LINES_SHOWN));
-    let lines: Vec<String> = lines.map(|moment| format!("  {} {}", moment.at, moment.what)).collect();
     let done = campaign.done.join("\n  ");
     Err(format!(
         "seed {seed}: {why} (CAMPAIGN_SEEDS={seed} replays it)\n  {done}\nends with\n{}\nits last calls\n{}\n{}\n",
-        lines.join("\n"),
+        last_moments(&campaign.sim()),
         last_calls(&campaign.sim()).join("\n"),
         what_is_there(&campaign)
     ))
+}
+
+/// The end of the timeline, a line each.
+pub(crate) fn last_moments(sim: &Sim) -> String {
+    let timeline = sim.timeline();
+    let lines = timeline.iter().skip(timeline.len().saturating_sub(LINES_SHOWN));
+    lines.map(|moment| format!("  {} {}", moment.at, moment.what)).collect::<Vec<_>>().join("\n")
 }
 
 /// What the plan waits for, and the statuses of pods and claims.

@@ -1,7 +1,7 @@
 //! A node that somebody holds the operator off: nothing is done for it, wherever its plan stands, and then all of it is.
 
 use sei_planner::api::{ConditionStatus, PAUSE_ANNOTATION, conditions};
-use sei_tasks::sim::{Fact, Verb};
+use sei_tasks::sim::Verb;
 use sei_tasks::world::Kind;
 
 use crate::edits::{Edit, GROUNDS, make};
@@ -27,16 +27,7 @@ fn paused(life: &Life) -> Option<ConditionStatus> {
 /// Calls that change anything but what is told of the node.
 fn effects(life: &Life) -> usize {
     let trace = life.sim().trace();
-    let calls = trace.iter().filter_map(|entry| match &entry.fact {
-        Fact::Call(call) => Some(call),
-        Fact::Container { .. }
-        | Fact::Seid(_)
-        | Fact::ReconcileBegin(_)
-        | Fact::ReconcileEnd(..)
-        | Fact::Crashed
-        | Fact::Restarted
-        | Fact::User(_) => None,
-    });
+    let calls = trace.iter().filter_map(|entry| entry.fact.call());
     calls.filter(|call| (call.verb.is_write() && call.verb != Verb::WriteStatus) || call.verb == Verb::Submit).count()
 }
 

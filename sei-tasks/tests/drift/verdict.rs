@@ -5,7 +5,7 @@ use sei_planner::api::{NodePhase, PlanPhase};
 use sei_planner::config::config_intent;
 use sei_planner::manifests::{statefulset, template_digest};
 use sei_planner::node::{Mode, PodFacts, ValidNode, drift, validate};
-use sei_tasks::sim::{Fact, Verb};
+use sei_tasks::sim::Verb;
 use sei_tasks::world::Kind;
 use serde_json::Value;
 
@@ -14,16 +14,7 @@ use crate::living::{Life, with_issuers};
 /// How many pods the operator deleted so far.
 pub(crate) fn restarts(life: &Life) -> usize {
     let trace = life.sim().trace();
-    let calls = trace.iter().filter_map(|entry| match &entry.fact {
-        Fact::Call(call) => Some(call),
-        Fact::Container { .. }
-        | Fact::Seid(_)
-        | Fact::ReconcileBegin(_)
-        | Fact::ReconcileEnd(..)
-        | Fact::Crashed
-        | Fact::Restarted
-        | Fact::User(_) => None,
-    });
+    let calls = trace.iter().filter_map(|entry| entry.fact.call());
     calls.filter(|call| call.verb == Verb::Delete && call.applied && call.target.starts_with("Pod")).count()
 }
 

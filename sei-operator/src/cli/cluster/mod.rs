@@ -48,6 +48,26 @@ pub(super) struct Access {
     request_timeout: Option<i64>,
 }
 
+/// One node of a cluster.
+#[derive(Clone, Debug, clap::Args)]
+pub(super) struct Target {
+    /// The node, as NAME or NAMESPACE/NAME
+    #[arg(value_name = "NODE")]
+    node: NodeName,
+
+    #[command(flatten)]
+    access: Access,
+}
+
+impl Target {
+    /// A client of its cluster, and the node's name there.
+    pub(super) async fn connect(&self) -> Result<(Cluster, NodeKey), Trouble> {
+        let cluster = self.access.connect().await?;
+        let key = cluster.key(&self.node, &self.access)?;
+        Ok((cluster, key))
+    }
+}
+
 /// Seconds that an answer may take when nobody says otherwise.
 const REQUEST_SECONDS: i64 = 30;
 
