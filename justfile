@@ -56,6 +56,10 @@ review:
 bench:
     cargo bench --locked -p sei-planner
 
+# Measure the released operator on fleets of 100 and 500 nodes: needs Go, see docs/testing-real.md; about ten minutes
+cost:
+    .ci/cost
+
 # Licences, advisories, sources and doubles of the dependencies (needs cargo-deny)
 deny:
     cargo deny --locked check

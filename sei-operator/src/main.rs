@@ -2,10 +2,6 @@
 
 use std::process::ExitCode;
 
-/// Static images link against musl, whose own allocator is slow.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 fn main() -> ExitCode {
     sei_operator::main()
 }

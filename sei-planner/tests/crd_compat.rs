@@ -47,6 +47,7 @@ const DIFFERENCES: &[(&str, &str, &str)] = &[
     ("status", "new property signingKeyMountedSecret", RECORD),
     ("status", "new property stateSyncConfigured", RECORD),
     ("status", "new property podTemplate", "a pod that the operator would make differently today is told"),
+    ("status", "new property sidecarCertificateNotAfter", "an expiry is told before it comes"),
     ("status", "new property refreshed", "each request for a pod of today's template is followed once"),
     ("status", "new property statefulSetGeneration", "a write of somebody else to the StatefulSet is noticed"),
     ("status.plan", "new property kind", PLAN),

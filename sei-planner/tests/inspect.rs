@@ -119,7 +119,7 @@ fn certificates(table: &mut String, cases: Vec<TlsCase>) {
         }
         let secret = secret(&kind, data);
         let verdict = tls_secret((!missing).then_some(&secret), "tls", "sei", &required, now);
-        assert_eq!(verdict.ready, verdict.reason == "TLSSecretReady", "{case}");
+        assert_eq!(verdict.ready, ["TLSSecretReady", "TLSSecretExpiresSoon"].contains(&verdict.reason), "{case}");
         let expires = verdict.expires.map(|at| format!(" [until {at}]")).unwrap_or_default();
         line(table, &case, verdict.reason, &format!("{}{expires}", verdict.message));
     }

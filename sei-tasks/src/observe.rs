@@ -7,8 +7,8 @@ use sei_planner::inspect::tls_secret;
 use sei_planner::manifests::template_digest;
 use sei_planner::names::NodeKey;
 use sei_planner::node::{
-    Decision, Issuer, Observed, PlanKind, PodFacts, Presence, SidecarHealth, TaskProbe, TlsSource, ValidNode, decide,
-    next_write, service_task, writes_volume,
+    Decision, Issuer, Observed, PlanKind, PodFacts, Presence, SidecarHealth, TaskProbe, TlsSource, ValidNode,
+    builds_on_data, decide, next_write, service_task, writes_volume,
 };
 use serde_json::Value;
 
@@ -213,10 +213,12 @@ fn was_applied(status: &SeiNodeStatus, kind: Kind) -> bool {
     status.phase() == NodePhase::Running || status.plan.as_ref().is_some_and(|plan| applied_in(plan, kind))
 }
 
-/// Whether status says of the data volume what no other volume has: also a plan that did not come to its claim yet must
-/// not make it anew in silence.
+/// Whether status says of the data volume what no other volume has, or its plan needs that: also a plan that did not come
+/// to its claim yet must not make it anew in silence.
 fn holds_data(status: &SeiNodeStatus) -> bool {
-    status.state_sync_configured == Some(true) || status.bootstrapped_height.is_some()
+    status.state_sync_configured == Some(true)
+        || status.bootstrapped_height.is_some()
+        || status.plan.as_ref().is_some_and(builds_on_data)
 }
 
 fn applied_in(plan: &TaskPlan, kind: Kind) -> bool {

@@ -59,7 +59,9 @@ async fn follow<C: Cluster, S: Sidecar, K: Clock>(
     }
     let seen = observe(world, valid, &old).await?;
     let seen = with_tls_secret(world, valid, &old, seen).await?;
-    let decision = decide(valid, &old, &seen, world.clock.now());
+    let now = world.clock.now();
+    let decision = decide(valid, &old, &seen, now);
+    let passed_over = retry_of(&old).filter(|due| *due <= now);
     let seen = with_live_pod(world, valid, seen, &decision).await?;
     let progress = match draft(valid, &old, &seen, &decision, &world.clock.fresh_plan_id()) {
         Some(plan) => Progress::stored_first(plan, world.clock.now()),
@@ -74,7 +76,13 @@ async fn follow<C: Cluster, S: Sidecar, K: Clock>(
         world.memory.forget_health(&valid.key);
         look_at = Some(world.clock.now());
     }
-    Ok(look_again(world, valid, &decision, &next, look_at))
+    let retry_at = retry_of(&next).filter(|at| Some(*at) != passed_over);
+    Ok(look_again(world, valid, &decision, &next, look_at.or(retry_at)))
+}
+
+/// When a plan that failed is tried again.
+fn retry_of(status: &SeiNodeStatus) -> Option<Time> {
+    status.plan.as_ref().filter(|plan| plan.phase == PlanPhase::Failed).and_then(|plan| plan.retry_at)
 }
 
 /// Whether a plan came to its end now and its last task did not open the gate: the sidecar may have restarted under it.
@@ -152,9 +160,6 @@ fn look_again<C: Cluster, S: Sidecar, K: Clock>(
         | Decision::RestoreService
         | Decision::Idle => look_at,
     };
-    let failed_plan = next.plan.as_ref().filter(|plan| plan.phase == PlanPhase::Failed);
-    // A failed plan whose time has come and that nothing follows leaves the node to its health checks.
-    let replan = failed_plan.and_then(|plan| plan.retry_at).filter(|at| *at > now);
     let health = (next.phase() == NodePhase::Running).then(|| world.memory.health_next(&node.key, now));
-    LookAgain { at: at.or(replan).or(health) }
+    LookAgain { at: at.or(health) }
 }

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use sei_planner::api::{SeiNodeStatus, TaskPlan, Time};
-use sei_planner::node::{Decision, Stamp, ValidNode, service_task};
+use sei_planner::node::{Decision, Stamp, ValidNode, service_task_to_come};
 use sei_planner::step::{Failure, Outcome, Step, close, settle, step};
 use sei_planner::task::codec;
 
@@ -96,8 +96,8 @@ pub(crate) async fn restore_service<C: Cluster, S: Sidecar, K: Clock>(
     old: &SeiNodeStatus,
 ) -> Progress {
     let Some(mut plan) = old.plan.clone() else { return Progress::nothing() };
-    let wanted = service_task(&plan).map_or("apply-service", |task| task.kind.as_str());
-    let Some(index) = plan.tasks.iter().position(|task| task.kind == wanted) else {
+    let wanted = service_task_to_come(&plan).map(|task| task.id.clone());
+    let Some(index) = plan.tasks.iter().position(|task| Some(&task.id) == wanted.as_ref()) else {
         return Progress::nothing();
     };
     let now = world.clock.now();

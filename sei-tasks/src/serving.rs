@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use sei_planner::api::{PlannedTask, TaskPlan};
+use sei_planner::api::TaskPlan;
 use sei_planner::manifests::bootstrap_labels;
-use sei_planner::node::{PodFacts, ValidNode, controller_uid, writes_volume};
+use sei_planner::node::{PodFacts, ValidNode, controller_uid};
 use serde_json::Value;
 
 use crate::world::{Clock, Cluster, Kind, ObjectId, Sidecar, World};
@@ -26,17 +26,6 @@ pub(crate) fn stage(plan: &TaskPlan, index: usize) -> Stage {
         Some("deploy-bootstrap-job") => Stage::Bootstrap,
         Some(_) | None => Stage::Production,
     }
-}
-
-/// Tasks of the bootstrap that the sidecar of production may go on with, for the first task that speaks to it: a Job may
-/// end under a task, because its seid does not wait for tasks of a plan that took the place of another.
-pub(crate) fn left_by_the_bootstrap(plan: &TaskPlan, index: usize) -> impl Iterator<Item = &PlannedTask> {
-    let before = plan.tasks.get(..index).unwrap_or_default();
-    let last = |kind: &str| before.iter().rposition(|task| task.kind == kind);
-    let stage = last("deploy-bootstrap-job").zip(last("teardown-bootstrap"));
-    let stage = stage.filter(|(_, end)| !before.iter().skip(*end).any(writes_volume));
-    let tasks = stage.and_then(|(begin, end)| before.get(begin..end)).unwrap_or_default();
-    tasks.iter().filter(|task| writes_volume(task))
 }
 
 /// The pod of a stage as the watch shows it.

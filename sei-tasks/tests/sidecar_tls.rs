@@ -4,7 +4,7 @@
 
 mod living;
 
-use living::secrets::{NAMES, certificate};
+use living::secrets::{NAMES, certificate, certificate_valid};
 use living::{Life, V1, V2};
 use sei_planner::api::{ConditionStatus, NodePhase, conditions as c};
 use sei_tasks::sim::{Options, Verb};
@@ -32,6 +32,16 @@ fn verdict(life: &Life) -> (ConditionStatus, String) {
     let status = life.status();
     let found = status.condition(c::SIDECAR_TLS_SECRET_READY).expect("a condition");
     (found.status, found.reason.clone())
+}
+
+/// When the certificate expires: in status, and, when there is something to do, in the words of the condition.
+fn expiry(life: &Life) -> String {
+    let status = life.status();
+    let expires = status.sidecar_certificate_not_after.expect("a date").to_string();
+    let told = status.condition(c::SIDECAR_TLS_SECRET_READY).expect("a condition");
+    let all_is_well = told.reason == c::TLS_SECRET_READY;
+    assert_eq!(told.message.contains(&expires), !all_is_well, "{}", told.message);
+    expires
 }
 
 fn up(spec: Value) -> Life {
@@ -83,16 +93,60 @@ fn looks_at_the_secret_are_few() {
     assert!(hour.of(Verb::Read) <= 6 && hour.writes() == 0, "settled: {hour:?}");
 }
 
-/// The proxy reloads its certificate by itself: nothing restarts, and the operator follows.
+/// The proxy reloads its certificate by itself: nothing restarts, and the operator accepts the new one and no other.
 #[test]
 fn a_renewed_certificate_restarts_nothing() {
-    let mut life = up(full_node());
-    life.sim().user_apply(certificate(&NAMES)).unwrap();
+    let mut life = Life::of(full_node(), Options::default());
+    life.sim().user_apply(certificate_valid((2026, 1, 1), (2026, 4, 1))).unwrap();
+    life.runs(V1);
+    assert_eq!(expiry(&life), "2026-04-01T00:00:00Z");
+    life.sim().user_apply(certificate_valid((2026, 1, 1), (2026, 7, 1))).unwrap();
     life.driver.run_for(1500).unwrap();
+    assert_eq!((sidecar_ready(&life), verdict(&life).1.as_str()), (ConditionStatus::True, c::TLS_SECRET_READY));
+    assert_eq!(expiry(&life), "2026-07-01T00:00:00Z");
+    // The gate is opened again by a call over TLS, which the proxy answers with the new certificate only.
+    life.sim().restart_sidecar(&life.key);
+    life.driver.run_for(60).unwrap();
     assert_eq!(sidecar_ready(&life), ConditionStatus::True);
     assert_eq!(life.pods_replaced(), 0);
     life.set_image(V2);
     life.runs(V2);
+}
+
+/// Whatever nobody renews is told of before it is too late, and when it is; what runs goes on.
+#[test]
+fn a_certificate_that_runs_out_is_told_of_in_time() {
+    let mut life = Life::of(full_node(), Options::default());
+    life.sim().user_apply(certificate_valid((2025, 10, 15), (2026, 1, 13))).unwrap();
+    life.runs(V1);
+    let day = 24 * 3600;
+    let mut told = Vec::new();
+    for days in [1, 3, 7, 2] {
+        life.driver.run_for(days * day).unwrap();
+        assert_eq!(expiry(&life), "2026-01-13T00:00:00Z");
+        told.push(verdict(&life));
+    }
+    let (yes, no) = (ConditionStatus::True, ConditionStatus::False);
+    let wanted = [(yes, c::TLS_SECRET_READY), (yes, c::TLS_SECRET_EXPIRES_SOON)];
+    let wanted = wanted.into_iter().chain([(yes, c::TLS_SECRET_EXPIRES_SOON), (no, c::TLS_SECRET_EXPIRED)]);
+    assert_eq!(told, wanted.map(|(status, reason)| (status, reason.to_owned())).collect::<Vec<_>>());
+    life.sim().user_apply(certificate_valid((2026, 1, 13), (2026, 4, 13))).unwrap();
+    life.driver.run_for(900).unwrap();
+    assert_eq!(
+        (verdict(&life), expiry(&life)),
+        ((yes, c::TLS_SECRET_READY.to_owned()), "2026-04-13T00:00:00Z".to_owned())
+    );
+    assert_eq!(life.pods_replaced(), 0);
+}
+
+/// What is not there expires at no time, and neither does what nobody asks for any more.
+#[test]
+fn an_expiry_is_told_of_a_certificate_that_is_there() {
+    let mut life = up(full_node());
+    assert!(life.status().sidecar_certificate_not_after.is_some());
+    life.delete(Kind::Secret, "rpc-0-tls");
+    life.driver.run_for(900).unwrap();
+    assert_eq!(life.status().sidecar_certificate_not_after, None);
 }
 
 #[test]

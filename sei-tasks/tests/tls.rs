@@ -137,3 +137,19 @@ async fn a_refused_token_is_read_again() {
     let tokens: Vec<bool> = accepts.requests().iter().map(|request| request.contains("Bearer second\r\n")).collect();
     assert_eq!(tokens, [false, false, true]);
 }
+
+/// An address that stands for all of them: the call goes there, and the certificate of the node that is meant is asked for.
+#[tokio::test]
+async fn tls_is_kept_on_the_way_through_another_address() {
+    let server = Server::answering("200 OK", rustls::ALL_VERSIONS).await;
+    let file = token("a-token");
+    let via = server.address().url.parse().unwrap();
+    let client = HttpSidecar::new(Some(via), file.path().to_owned());
+    let at = Address { url: "https://rpc-0-0.rpc-0.nodes.svc.cluster.local:8443".to_owned(), ..server.address() };
+    assert_eq!(client.healthz(&at).await, Ok(true));
+    let other = Address { pinned: Some(vec![1, 2, 3]), ..at };
+    assert!(matches!(client.healthz(&other).await, Err(SidecarError::Untrusted(_))));
+    let requests = server.requests();
+    assert_eq!(requests.len(), 1);
+    assert!(requests[0].contains("host: rpc-0-0.rpc-0.nodes.svc.cluster.local:8443\r\n"), "{requests:?}");
+}

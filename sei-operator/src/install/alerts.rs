@@ -87,7 +87,7 @@ pub(super) static OPERATOR: [Alert; 3] = [
 ];
 
 /// What is wrong with a node.
-pub(super) static NODES: [Alert; 13] = [
+pub(super) static NODES: [Alert; 14] = [
     Alert {
         name: "SeiNodeFailed",
         severity: Severity::Critical,
@@ -115,6 +115,13 @@ pub(super) static NODES: [Alert; 13] = [
         expr: "sei_controller_seinode_condition{type=~\"SigningKeyReady|NodeKeyReady|OperatorKeyringReady|SidecarTLSSecretReady\",status=\"False\",reason!=\"SigningKeyInUse\"} == 1",
         lasts: "10m",
         summary: "A Secret of {{ $labels.namespace }}/{{ $labels.name }} will not do: {{ $labels.type }} is {{ $labels.reason }}",
+    },
+    Alert {
+        name: "SeiNodeCertificateExpires",
+        severity: Severity::Warning,
+        expr: "sei_controller_seinode_condition{type=\"SidecarTLSSecretReady\",reason=\"TLSSecretExpiresSoon\"} == 1",
+        lasts: "10m",
+        summary: "The certificate of the sidecar of {{ $labels.namespace }}/{{ $labels.name }} expires soon, and nobody renewed it",
     },
     Alert {
         name: "SeiNodeVolumeUnusable",

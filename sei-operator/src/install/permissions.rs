@@ -31,10 +31,12 @@ const fn may(place: Place, group: &'static str, resource: &'static str, verbs: &
 /// Everything, and nothing more: what is watched is listed too, and server-side apply of something new needs `create`
 /// beside `patch`. `seinodes/finalizers` is asked for where the admission plugin `OwnerReferencesPermissionEnforcement`
 /// is on: owner references of ours block the deletion of their owner.
-static PERMISSIONS: [Permission; 14] = [
+static PERMISSIONS: [Permission; 15] = [
     may(Place::Nodes, "sei.io", "seinodes", &["get", "list", "watch", "patch"]),
     may(Place::Nodes, "sei.io", "seinodes/status", &["patch"]),
     may(Place::Nodes, "sei.io", "seinodes/finalizers", &["update"]),
+    // Asked by the TLS proxies of the nodes, which let nobody through to a sidecar who may not do this.
+    may(Place::Nodes, "sei.io", "seinodetasks", &["get", "create"]),
     may(Place::Nodes, "apps", "statefulsets", &["get", "list", "watch", "create", "patch", "delete"]),
     may(Place::Nodes, "batch", "jobs", &["get", "list", "watch", "create", "delete"]),
     may(Place::Nodes, "", "services", &["get", "list", "watch", "create", "patch", "delete"]),

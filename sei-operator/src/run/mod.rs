@@ -8,6 +8,7 @@ mod election;
 mod heart;
 pub(crate) mod journal;
 pub(crate) mod metrics;
+mod packed;
 mod views;
 mod watch;
 
@@ -73,7 +74,10 @@ pub(crate) struct RunArgs {
     /// Nodes reconciled at the same time.
     #[arg(long, value_name = "N", default_value_t = 8)]
     workers: u16,
-    /// Send every sidecar call here, with the node's own address in the Host header: for a port-forward, or a played fleet.
+    /// Send every sidecar call here, with the node's own address in the Host header: for a port-forward, or a played fleet
+    ///
+    /// What stands at an http address speaks for every node, without TLS. An https address must present the certificate of the
+    /// node that is called.
     #[arg(long, value_name = "URL")]
     sidecar_via: Option<Uri>,
     /// File with the token that TLS proxies of sidecars are shown.

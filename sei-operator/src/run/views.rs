@@ -6,7 +6,7 @@ use std::sync::Arc;
 use futures::FutureExt;
 use k8s_openapi::api::apps::v1::StatefulSet;
 use k8s_openapi::api::batch::v1::Job;
-use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolumeClaim, Pod, Service};
+use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolumeClaim, Service};
 use kube::ResourceExt;
 use kube::core::{ApiResource, DynamicObject, PartialObjectMeta, Resource};
 use kube::runtime::reflector::{Lookup, ObjectRef, Store};
@@ -16,6 +16,9 @@ use sei_tasks::kube::Views;
 use sei_tasks::world::{Kind, ObjectId};
 use serde_json::Value;
 use tokio::sync::OnceCell;
+
+use super::packed::unpack;
+use super::watch::pod_resource;
 
 /// Stores that the watches keep up to date.
 #[derive(Clone)]
@@ -27,7 +30,7 @@ pub(super) struct WatchedViews {
     pub(super) claims: Store<PartialObjectMeta<PersistentVolumeClaim>>,
     pub(super) jobs: Store<PartialObjectMeta<Job>>,
     pub(super) config_maps: Store<PartialObjectMeta<ConfigMap>>,
-    pub(super) pods: Store<Pod>,
+    pub(super) pods: Store<DynamicObject>,
     pub(super) synced: Arc<OnceCell<()>>,
 }
 
@@ -59,6 +62,14 @@ impl WatchedViews {
         self.synced.initialized()
     }
 
+    fn watched(&self, key: &NodeKey) -> Option<Arc<DynamicObject>> {
+        self.nodes.get(&ObjectRef::new_with(&key.name, self.resource.clone()).within(&key.namespace))
+    }
+
+    fn pod(&self, id: &ObjectId) -> Option<Value> {
+        unpack(&*self.pods.get(&ObjectRef::new_with(&id.name, pod_resource()).within(&id.namespace))?).ok()
+    }
+
     async fn stores_ready(&self) {
         // A dropped writer means that the process is stopping.
         let _ = self.nodes.wait_until_ready().await;
@@ -73,9 +84,8 @@ impl WatchedViews {
 
 impl Views for WatchedViews {
     fn node(&self, key: &NodeKey) -> Option<SeiNode> {
-        let at = ObjectRef::new_with(&key.name, self.resource.clone()).within(&key.namespace);
-        let object = self.nodes.get(&at)?;
-        match serde_json::to_value(&*object).and_then(serde_json::from_value) {
+        let object = self.watched(key)?;
+        match unpack(&object) {
             Ok(node) => Some(node),
             Err(error) => {
                 // One object that cannot be read must not stop the others.
@@ -85,12 +95,16 @@ impl Views for WatchedViews {
         }
     }
 
+    fn version(&self, key: &NodeKey) -> Option<u64> {
+        self.watched(key)?.metadata.resource_version.as_ref()?.parse().ok()
+    }
+
     fn object(&self, id: &ObjectId) -> Option<Value> {
         match id.kind {
             Kind::StatefulSet => stored(&self.statefulsets, id),
             Kind::Service => stored(&self.services, id),
             Kind::PersistentVolumeClaim => stored(&self.claims, id),
-            Kind::Pod => stored(&self.pods, id),
+            Kind::Pod => self.pod(id),
             Kind::Job => stored(&self.jobs, id),
             Kind::ConfigMap => stored(&self.config_maps, id),
             Kind::SeiNode | Kind::PersistentVolume | Kind::Secret | Kind::Lease | Kind::Certificate => None,
@@ -102,7 +116,7 @@ impl Views for WatchedViews {
             pod.metadata.namespace.as_deref() == Some(namespace)
                 && selector.iter().all(|(key, value)| pod.labels().get(key) == Some(value))
         });
-        matching.iter().filter_map(|pod| serde_json::to_value(&**pod).ok()).collect()
+        matching.iter().filter_map(|pod| unpack(pod).ok()).collect()
     }
 
     fn peers(&self, namespace: &str, selector: &BTreeMap<String, String>) -> Vec<NodeKey> {
@@ -136,10 +150,12 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn every_reconcile_that_waits_for_the_watches_goes_on() {
-        let resource = ApiResource::erase::<Pod>(&());
+        let resource = pod_resource();
         let mut node_writer: Writer<DynamicObject> = Writer::new(resource.clone());
+        let mut six: Writer<DynamicObject> = Writer::new(resource.clone());
+        let pods = six.as_reader();
         let ((statefulsets, mut one), (services, mut two), (claims, mut three)) = (store(), store(), store());
-        let ((jobs, mut four), (config_maps, mut five), (pods, mut six)) = (store(), store(), store());
+        let ((jobs, mut four), (config_maps, mut five)) = (store(), store());
         let nodes = node_writer.as_reader();
         let synced = Arc::default();
         let views = WatchedViews { resource, nodes, statefulsets, services, claims, jobs, config_maps, pods, synced };

@@ -2,6 +2,7 @@
 
 use std::fmt::Debug;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::stream::{BoxStream, StreamExt};
 use k8s_openapi::api::apps::v1::StatefulSet;
@@ -10,7 +11,7 @@ use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolumeClaim, Pod, Service}
 use kube::core::{ApiResource, DynamicObject, NamespaceResourceScope, PartialObjectMeta, Resource};
 use kube::runtime::controller::Controller;
 use kube::runtime::reflector::{self, ObjectRef, Store};
-use kube::runtime::utils::predicates;
+use kube::runtime::utils::{Backoff, predicates};
 use kube::runtime::{Predicate, WatchStreamExt, watcher};
 use kube::{Api, Client, ResourceExt};
 use sei_planner::api::{GROUP, KIND};
@@ -18,6 +19,7 @@ use sei_planner::manifests::NODE_LABEL;
 use serde::de::DeserializeOwned;
 
 use self::Which::{All, OfNodes};
+use super::packed::{pack, pack_pod};
 use super::views::WatchedViews;
 
 type Touched<K> = BoxStream<'static, Result<K, watcher::Error>>;
@@ -31,7 +33,7 @@ pub(super) struct Streams {
     claims: Touched<PartialObjectMeta<PersistentVolumeClaim>>,
     jobs: Touched<PartialObjectMeta<Job>>,
     config_maps: Touched<PartialObjectMeta<ConfigMap>>,
-    pods: Touched<Pod>,
+    pods: Touched<DynamicObject>,
 }
 
 impl Streams {
@@ -39,13 +41,30 @@ impl Streams {
     pub(super) fn controller(self) -> Controller<DynamicObject> {
         let resource = self.resource.clone();
         Controller::for_stream_with(self.nodes.0, self.nodes.1, self.resource)
+            .trigger_backoff(NoPause)
             .owns_stream(self.statefulsets)
             .owns_stream(self.services)
             .owns_stream(self.claims)
             .owns_stream(self.jobs)
             .owns_stream(self.config_maps)
-            .watches_stream(self.pods, move |pod| node_of(&pod, &resource))
+            .watches_stream_with(self.pods, move |pod| node_of(&pod, &resource), pod_resource())
     }
+}
+
+/// Each watch pauses by itself after an error. The controller's own pause stops all of them after an error of one: when the API server
+/// restarts and all of them fail, the operator would see nothing for minutes.
+struct NoPause;
+
+impl Iterator for NoPause {
+    type Item = Duration;
+
+    fn next(&mut self) -> Option<Duration> {
+        Some(Duration::ZERO)
+    }
+}
+
+impl Backoff for NoPause {
+    fn reset(&mut self) {}
 }
 
 /// Starts nothing yet: the streams are polled by the controller.
@@ -99,15 +118,12 @@ fn node_stream(
     namespace: Option<&str>,
     resource: &ApiResource,
 ) -> (Touched<DynamicObject>, Store<DynamicObject>) {
-    let api = match namespace {
-        Some(namespace) => Api::namespaced_with(client.clone(), namespace, resource),
-        None => Api::all_with(client.clone(), resource),
-    };
+    let api = dynamic_api(client, namespace, resource);
     let writer = reflector::store::Writer::new(resource.clone());
     let store = writer.as_reader();
     let touched = watcher(api, watcher::Config::default())
         .default_backoff()
-        .modify(|node: &mut DynamicObject| node.managed_fields_mut().clear())
+        .modify(pack)
         .reflect(writer)
         .applied_objects()
         .predicate_filter(
@@ -147,21 +163,39 @@ where
     };
     let touched = watcher(api::<PartialObjectMeta<K>>(client, namespace), config)
         .default_backoff()
-        .modify(|object| object.managed_fields_mut().clear())
+        .modify(|object| {
+            object.metadata.managed_fields = None;
+            object.metadata.annotations = None;
+        })
         .reflect(writer)
         .touched_objects();
     (store, touched.boxed())
 }
 
 /// Pods of nodes, with their container states: what a plan waits for, and when a sidecar is worth asking.
-fn pod_stream(client: &Client, namespace: Option<&str>) -> (Store<Pod>, Touched<Pod>) {
-    let (store, writer) = reflector::store();
-    let touched = watcher(api::<Pod>(client, namespace), watcher::Config::default().labels(NODE_LABEL))
+fn pod_stream(client: &Client, namespace: Option<&str>) -> (Store<DynamicObject>, Touched<DynamicObject>) {
+    let resource = pod_resource();
+    let api = dynamic_api(client, namespace, &resource);
+    let writer = reflector::store::Writer::new(resource);
+    let store = writer.as_reader();
+    let touched = watcher(api, watcher::Config::default().labels(NODE_LABEL))
         .default_backoff()
-        .modify(|pod| pod.managed_fields_mut().clear())
+        .modify(pack_pod)
         .reflect(writer)
         .touched_objects();
     (store, touched.boxed())
+}
+
+/// Of pods, which are watched as JSON as well.
+pub(super) fn pod_resource() -> ApiResource {
+    ApiResource::erase::<Pod>(&())
+}
+
+fn dynamic_api(client: &Client, namespace: Option<&str>, resource: &ApiResource) -> Api<DynamicObject> {
+    match namespace {
+        Some(namespace) => Api::namespaced_with(client.clone(), namespace, resource),
+        None => Api::all_with(client.clone(), resource),
+    }
 }
 
 fn api<K>(client: &Client, namespace: Option<&str>) -> Api<K>
@@ -174,7 +208,7 @@ where
     }
 }
 
-fn node_of(pod: &Pod, resource: &ApiResource) -> Option<ObjectRef<DynamicObject>> {
+fn node_of(pod: &DynamicObject, resource: &ApiResource) -> Option<ObjectRef<DynamicObject>> {
     let name = pod.labels().get(NODE_LABEL)?;
     let namespace = pod.namespace()?;
     Some(ObjectRef::new_with(name, resource.clone()).within(&namespace))

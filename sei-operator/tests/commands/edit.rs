@@ -1,5 +1,9 @@
 //! `plan --from --to`: what an edit does to nodes that run.
 
+use std::collections::BTreeSet;
+
+use sei_planner::node::DRIFT;
+use sei_planner::platform::Platform;
 use serde_json::Value;
 
 use super::{json, root, run, transcript};
@@ -41,6 +45,26 @@ fn an_edit_as_programs_read_it() {
     assert_eq!(report["summary"]["destructive"], 1, "the claim of one node goes with it");
     assert_eq!(of("behind")["changes"][0]["from"], "registry.example/seid:v6.2.0", "its own status is used");
     assert_eq!(of("behind")["plan"]["targetGeneration"], 5);
+}
+
+/// Every row of the table of drift, and every edit that is refused: what it costs, in words.
+#[test]
+fn every_kind_of_edit_is_told_in_words() {
+    let [old, new] = ["old", "new"].map(|which| format!("fixtures/edits/drift/{which}.yaml"));
+    let mut settings = Platform::demo_map();
+    settings.insert("SEI_TLS_ALLOWED_ISSUERS".to_owned(), "ClusterIssuer/ca,ClusterIssuer/other".to_owned());
+    let environment: Vec<(&str, &str)> = settings.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    let plan = ["plan", "--from", &old, "--to", &new];
+    insta::assert_snapshot!("edit-drift", transcript(&plan, &environment, ""));
+    let output = run(&[&plan[..], &["-o", "json"]].concat(), &environment, "");
+    let report: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    let plans = report["results"].as_array().expect("results").iter().filter_map(|result| result["plan"].as_object());
+    let told: BTreeSet<String> = plans
+        .flat_map(|plan| plan["drift"].as_array().cloned().unwrap_or_default())
+        .map(|kind| kind.to_string())
+        .collect();
+    let known = DRIFT.iter().map(|(kind, _)| serde_json::json!(kind).to_string()).collect();
+    assert_eq!(told, known);
 }
 
 #[test]

@@ -13,7 +13,7 @@ use crate::support::place::Place;
 use crate::support::view::{View, check};
 use crate::support::world::World;
 
-const S3_TASKS: [&str; 6] =
+pub(super) const S3_TASKS: [&str; 6] =
     ["snapshot-restore", "configure-genesis", "config-apply", "configure-state-sync", "config-validate", "mark-ready"];
 
 pub(crate) async fn from_genesis(world: Arc<World>) {

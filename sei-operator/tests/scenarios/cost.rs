@@ -5,15 +5,23 @@ use std::time::{Duration, Instant};
 
 use super::specs::{self, V1};
 use crate::support::audit::{Request, Requests};
+use crate::support::fleet::{Cost, Fleet};
 use crate::support::place::Place;
 use crate::support::world::World;
 
 /// Finalizer, plan, StatefulSet, Service, PVC, final status, and one to spare.
-const WRITES_MAX: usize = 7;
+pub(super) const WRITES_MAX: usize = 7;
 const CALLS_MAX: usize = 10;
 const EVENTS_MAX: usize = 2;
+/// Requests per node of a fleet.
+const FEW: f64 = 0.1;
 /// Enough that nodes wait for each other's reconciles.
-const FLEET: usize = 30;
+const FLEET: usize = 100;
+/// Nodes, and in how many seconds they are up. The servers and the played fleet work on the same cores.
+const LARGE_FLEETS: [(usize, u64); 2] = [(100, 15), (500, 15)];
+const PEAK_RSS_KIB_MAX: u64 = 32 * 1024;
+/// Of large fleets: as long as the safety net lets a sidecar alone.
+const QUIET_TIME: Duration = Duration::from_secs(300);
 /// How long a settled node is watched, and how many sidecar calls the safety net may make meanwhile.
 const SETTLED_TIME: Duration = Duration::from_secs(60);
 const SETTLED_SIDECAR_CALLS_MAX: usize = 1;
@@ -41,20 +49,75 @@ pub(crate) async fn from_create_to_silence(world: Arc<World>) {
 pub(crate) async fn fleet(world: Arc<World>) {
     let place = world.served_place("fleet").await;
     world.silence().await;
-    let mark = world.audit.mark();
-    let began = Instant::now();
-    let names: Vec<String> = (0..FLEET).map(|number| format!("rpc-{number}")).collect();
-    futures::future::join_all(names.iter().map(|name| bring_up(&place, name))).await;
+    let fleet = Fleet::new(place, FLEET);
+    comes_up(&fleet).await;
+}
+
+/// The same of fleets that a person would not watch one by one, with a fresh process; then five minutes of silence. Everything is
+/// measured before anything is judged.
+pub(crate) async fn large_fleets(world: Arc<World>) {
+    world.without_operator().await;
+    let mut slow = Vec::new();
+    let mut fleets = Vec::new();
+    for (size, seconds_max) in LARGE_FLEETS {
+        let place = world.served_place(&format!("fleet-of-{size}")).await;
+        world.silence().await;
+        let fleet = Fleet::new(place, size);
+        let took = comes_up(&fleet).await;
+        if took > Duration::from_secs(seconds_max) {
+            slow.push(format!("{size} nodes took {:.1} s, at most {seconds_max} s", took.as_secs_f64()));
+        }
+        fleets.push(fleet);
+    }
+    settled_fleets(&world, &fleets).await;
+    let peak = world.usage().await.peak_rss_kib;
+    assert!(peak <= PEAK_RSS_KIB_MAX, "a peak RSS of {peak} KiB is more than {PEAK_RSS_KIB_MAX}");
+    assert!(slow.is_empty(), "{slow:?}");
+}
+
+/// Brings a fleet up and counts; the time from the first create until the last node runs.
+async fn comes_up(fleet: &Fleet) -> Duration {
+    let world = &fleet.place.world;
+    let (mark, began) = (world.audit.mark(), Instant::now());
+    fleet.create(&specs::from_s3()).await;
+    let created = began.elapsed();
+    fleet.until_running().await;
     let took = began.elapsed();
     world.silence().await;
-    let requests = world.audit.since(mark).in_namespace(&place.namespace);
-    println!("    {FLEET} nodes up in {:.1} s", took.as_secs_f64());
-    print_counts(&requests, names.iter().map(|name| place.sidecar(name).calls().len()).sum());
-    assert!(requests.writes().len() <= FLEET * WRITES_MAX, "at most {WRITES_MAX} writes per node:\n{requests}");
+    let requests = world.audit.since(mark);
+    let costs = fleet.costs(&requests);
+    let up = (fleet.names.len(), created.as_secs_f64(), took.as_secs_f64());
+    println!(
+        "    {} nodes, created in {:.1} s, up in {:.1} s; the operator: {}",
+        up.0,
+        up.1,
+        up.2,
+        world.usage().await
+    );
+    println!("    per node: {costs}, {} sidecar calls", fleet.sidecar_calls(began));
+    fleet.check(|view| view.settled_on(V1)).await;
+    let dearest = &costs.dearest;
+    assert!(costs.writes.max <= WRITES_MAX, "at most {WRITES_MAX} writes per node:\n{dearest}");
     // A watch that does not show an own apply yet costs a read that confirms it; that befalls few of many.
-    let calls_max = FLEET * CALLS_MAX + FLEET / 10;
-    assert!(requests.calls().len() <= calls_max, "at most {CALLS_MAX} requests per node, and few more:\n{requests}");
-    assert!(requests.events().len() <= FLEET * EVENTS_MAX, "at most {EVENTS_MAX} events per node:\n{requests}");
+    assert!(
+        costs.requests.mean <= CALLS_MAX as f64 + FEW,
+        "at most {CALLS_MAX} requests per node, and few more:\n{dearest}"
+    );
+    assert!(costs.events.max <= EVENTS_MAX, "at most {EVENTS_MAX} events per node:\n{dearest}");
+    took
+}
+
+/// Not a request of any kind, and next to no question to a sidecar.
+async fn settled_fleets(world: &World, fleets: &[Fleet]) {
+    world.silence().await;
+    let (mark, began) = (world.audit.mark(), Instant::now());
+    tokio::time::sleep(QUIET_TIME).await;
+    let heard = world.audit.since(mark);
+    let asked: Vec<Cost> = fleets.iter().map(|fleet| fleet.sidecar_calls(began)).collect();
+    println!("    {} requests and {} events in {QUIET_TIME:?}", heard.calls().len(), heard.events().len());
+    asked.iter().for_each(|asked| println!("    {asked} sidecar calls per node in {QUIET_TIME:?}"));
+    assert_eq!(heard.calls().len() + heard.events().len(), 0, "settled nodes cost nothing:\n{}", heard.calls());
+    assert!(asked.iter().all(|asked| asked.max <= SETTLED_SIDECAR_CALLS_MAX), "the safety net asks too often");
 }
 
 fn print_counts(requests: &Requests, sidecar_calls: usize) {

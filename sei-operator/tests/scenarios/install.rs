@@ -151,7 +151,7 @@ pub(crate) async fn chart_refuses(world: Arc<World>) {
 
 pub(crate) async fn alerts_fire(world: Arc<World>) {
     let rules = done(world.tool("promtool").args(["check", "rules"]).arg(deploy("chart/files/alerts.yaml")));
-    assert!(rules.contains("16 rules found"), "{rules}");
+    assert!(rules.contains("17 rules found"), "{rules}");
     done(world.tool("promtool").args(["test", "rules"]).arg(deploy("alerts.test.yaml")));
 }
 

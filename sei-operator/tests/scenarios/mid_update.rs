@@ -10,8 +10,8 @@ use kube::api::DeleteParams;
 use serde_json::json;
 
 use super::specs::{self, V1, V2, V3};
-use crate::support::control_plane::KubeletPause;
 use crate::support::place::Place;
+use crate::support::process_group::Pause;
 use crate::support::world::World;
 
 /// Long enough for the operator to act on what was just done.
@@ -91,7 +91,7 @@ pub(crate) async fn operator_killed_again_and_again(world: Arc<World>) {
 }
 
 /// A node whose update from V1 to V2 has deleted the old pod, which the kubelet does not let go.
-async fn in_the_middle(world: &Arc<World>, namespace: &str) -> (Place, KubeletPause) {
+async fn in_the_middle(world: &Arc<World>, namespace: &str) -> (Place, Pause) {
     let place = world.served_place(namespace).await;
     place.create("rpc-0", specs::from_genesis()).await;
     place.until("rpc-0", "the node comes up", |view| view.settled_on(V1)).await;
@@ -101,7 +101,7 @@ async fn in_the_middle(world: &Arc<World>, namespace: &str) -> (Place, KubeletPa
     (place, pause)
 }
 
-async fn ends_on(place: &Place, pause: KubeletPause, image: &str) {
+async fn ends_on(place: &Place, pause: Pause, image: &str) {
     tokio::time::sleep(MEANWHILE).await;
     drop(pause);
     place.until("rpc-0", "the update ends", |view| view.settled_on(image)).await;

@@ -13,6 +13,7 @@ mod harness;
 mod image_update;
 mod import;
 mod install;
+mod interrupted;
 mod issuer;
 mod keys;
 mod leader;
@@ -20,6 +21,8 @@ mod metrics;
 mod mid_update;
 mod modes;
 mod operator_process;
+mod proxy;
+mod runbooks;
 #[path = "../../../sei-tasks/tests/semantics/mod.rs"]
 mod semantics;
 mod specs;
@@ -50,6 +53,7 @@ pub(crate) fn all() -> Vec<Trial> {
         Trial::new("validator_comes_up", modes::validator),
         Trial::new("validator_keys_have_one_holder", keys::one_holder),
         Trial::new("certificate_is_asked_of_an_issuer", issuer::asked),
+        Trial::new("certificate_and_token_reach_a_sidecar_through_kube_rbac_proxy", proxy::drives_a_node),
         Trial::new("founder_of_a_chain_comes_up", modes::founder),
         Trial::new("replayer_comes_up_through_a_bootstrap_job", modes::replayer),
         Trial::new("imported_volume_is_waited_for_and_left_behind", import::comes_up),
@@ -70,6 +74,10 @@ pub(crate) fn all() -> Vec<Trial> {
         Trial::new("mid_update_revert_before_new_pod_runs", mid_update::revert_before_new_pod_runs),
         Trial::new("mid_update_operator_killed_again_and_again", mid_update::operator_killed_again_and_again),
         Trial::new("mid_update_edits_at_once", mid_update::edits_at_once),
+        Trial::new("interrupted_by_fifty_kills_of_the_operator", interrupted::operator_killed_at_random),
+        Trial::new("interrupted_by_restarts_of_the_api_server", interrupted::api_server_restarted),
+        Trial::new("interrupted_by_watches_that_expire", interrupted::watches_expire),
+        Trial::new("interrupted_by_a_storm_of_conflicts", interrupted::conflicts),
         Trial::new("nodes_of_the_controller_before_are_taken_over", adoption::taken_over),
         Trial::new("deleted_stateful_set_comes_back", by_hand::stateful_set),
         Trial::new("deleted_service_comes_back", by_hand::service),
@@ -79,6 +87,8 @@ pub(crate) fn all() -> Vec<Trial> {
         Trial::new("commands_tell_of_a_live_node", commands::tell_of_a_live_node),
         Trial::new("commands_try_again_and_answer", commands::retry_and_answer),
         Trial::new("commands_check_a_cluster", commands::checks_a_cluster),
+        Trial::new("runbooks_validator_migration_is_as_its_page_says", runbooks::validator_migration),
+        Trial::new("runbooks_tls_is_changed_as_its_page_says", runbooks::sidecar_tls),
         Trial::new("metrics_tell_what_happened", metrics::tell_what_happened),
         Trial::new("two_operators_and_the_leader_is_killed", leader::killed_and_stopped),
         Trial::new("operator_of_one_namespace_needs_no_more_roles", operator_process::confined),
@@ -86,6 +96,7 @@ pub(crate) fn all() -> Vec<Trial> {
         Trial::new("cost_from_create_to_silence", cost::from_create_to_silence),
         Trial::new("cost_of_a_fleet", cost::fleet),
         Trial::new("cost_of_a_settled_node", cost::settled),
+        Trial::new("cost_of_large_fleets", cost::large_fleets).only_when_named(),
         Trial::new("sidecars_were_addressed_by_their_own_names", operator_process::no_stray_addresses),
     ]
 }

@@ -58,7 +58,7 @@ pub(crate) struct Request {
     /// Whether no role allows it; other refusals have the code 403, too.
     pub(crate) is_forbidden: bool,
     pub(crate) uri: String,
-    /// Only for our own kinds and deletes of pods, see the audit policy.
+    /// Only for our own kinds, deletes of pods, and events: see the audit policy.
     pub(crate) body: Value,
 }
 
@@ -97,6 +97,17 @@ impl Request {
 
     pub(crate) fn is_event(&self) -> bool {
         self.resource == "events"
+    }
+
+    /// The node that the request is for. Empty for lists and watches.
+    pub(crate) fn node(&self) -> &str {
+        let name = self.name.as_str();
+        match self.resource.as_str() {
+            "events" => self.body["regarding"]["name"].as_str().unwrap_or_default(),
+            "pods" => name.strip_suffix("-0").unwrap_or(name),
+            "persistentvolumeclaims" => name.strip_prefix("data-").unwrap_or(name),
+            _ => name,
+        }
     }
 
     /// A write to something that the operator makes for a node.
@@ -140,6 +151,11 @@ impl Requests {
         self.only(|request| request.namespace == namespace)
     }
 
+    /// Requests for one node of a namespace, see [`Request::node`].
+    pub(crate) fn of_node(&self, node: &str) -> Requests {
+        self.only(|request| request.node() == node)
+    }
+
     /// As [`Requests::in_namespace`], and those that name no namespace at all.
     pub(crate) fn in_namespace_or_cluster(&self, namespace: &str) -> Requests {
         self.only(|request| request.namespace.is_empty() || request.namespace == namespace)
@@ -157,6 +173,19 @@ impl Requests {
     /// Gets and lists.
     pub(crate) fn reads(&self) -> Requests {
         self.only(|request| !request.is_write() && !request.is_watch())
+    }
+
+    pub(crate) fn lists(&self) -> Requests {
+        self.only(|request| request.verb == "list")
+    }
+
+    pub(crate) fn deletes(&self) -> Requests {
+        self.only(|request| request.verb.starts_with("delete"))
+    }
+
+    /// Writes that were refused because somebody else had written in between.
+    pub(crate) fn conflicts(&self) -> Requests {
+        self.only(|request| request.is_write() && request.code == 409)
     }
 
     /// Deletes of pods that were obeyed. What the operator did, and not how many pods there were: the played kubelet
@@ -180,6 +209,13 @@ impl Requests {
             .iter()
             .filter(|request| request.is_write() && request.resource == resource && request.code == 201)
             .count()
+    }
+
+    /// Requests that made an object of a kind and a name that an earlier one had made.
+    pub(crate) fn made_again(&self) -> Requests {
+        let mut made = BTreeSet::new();
+        let creates = self.0.iter().filter(|request| request.is_write() && !request.is_event() && request.code == 201);
+        Requests(creates.filter(|one| !made.insert((&one.resource, &one.namespace, &one.name))).cloned().collect())
     }
 
     pub(crate) fn events(&self) -> Requests {

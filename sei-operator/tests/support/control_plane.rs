@@ -12,13 +12,12 @@ use k8s_openapi::api::storage::v1::StorageClass;
 use kube::api::PostParams;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Api, Client};
-use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::binaries;
 use super::certificates::Certificates;
-use super::process_group::{ProcessGroup, tail};
+use super::process_group::{Pause, ProcessGroup, tail};
 
 /// Every user of the API server. `operator` is the only one in the audit log; it and `confined`, who is an operator for one
 /// namespace, may do what their roles say, and the others everything.
@@ -27,6 +26,8 @@ const USERS: [&str; 6] = ["admin", "controllers", "scheduler", "kubelet", "opera
 const POOLS: [&str; 2] = ["sei-node", "sei-archive"];
 const STORAGE_CLASSES: [&str; 3] = ["gp3-10k-750", "gp3", "gp3-archive"];
 const READY_DEADLINE: Duration = Duration::from_secs(90);
+const API_SERVER: &str = "kube-apiserver";
+const KUBELET: &str = "kwok";
 /// Set to keep the logs, the audit log and the kubeconfigs after the run.
 const KEEP: &str = "SEI_CONTROL_PLANE_KEEP";
 
@@ -36,8 +37,34 @@ pub(crate) struct ControlPlane {
     group: ProcessGroup,
     dir: TempDir,
     api_port: u16,
-    servers: Mutex<Vec<(&'static str, Child)>>,
-    kubelet: Pid,
+    servers: Mutex<Vec<Server>>,
+}
+
+/// A process of the control plane, and how to start it.
+struct Server {
+    name: &'static str,
+    program: PathBuf,
+    arguments: Vec<String>,
+    log: PathBuf,
+    child: Child,
+}
+
+impl Server {
+    fn start(group: &ProcessGroup, bin: &Path, dir: &Path, name: &'static str, arguments: Vec<String>) -> Self {
+        let (program, log) = (bin.join(name), dir.join(format!("{name}.log")));
+        let child = group.spawn(Command::new(&program).args(&arguments), &log);
+        Server { name, program, arguments, log, child }
+    }
+
+    fn kill(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+
+    fn restart(&mut self, group: &ProcessGroup) {
+        self.kill();
+        self.child = group.spawn(Command::new(&self.program).args(&self.arguments), &self.log);
+    }
 }
 
 impl ControlPlane {
@@ -61,19 +88,15 @@ impl ControlPlane {
         let certificates = Certificates::create(dir.path());
         files.write_all(api_port, &certificates, bin);
         let group = ProcessGroup::new();
-        let start = |name: &'static str, arguments: Vec<String>| {
-            let log = dir.path().join(format!("{name}.log"));
-            (name, group.spawn(Command::new(bin.join(name)).args(arguments), &log))
-        };
+        let start = |name, arguments| Server::start(&group, bin, dir.path(), name, arguments);
         let servers = vec![
             start("etcd", files.etcd(etcd_port, peer_port)),
-            start("kube-apiserver", files.api_server(api_port, etcd_port, &certificates)),
+            start(API_SERVER, files.api_server(api_port, etcd_port, &certificates)),
             start("kube-controller-manager", files.controllers(&certificates)),
             start("kube-scheduler", files.scheduler()),
-            start("kwok", files.kubelet()),
+            start(KUBELET, files.kubelet()),
         ];
-        let kubelet = Pid::from_child(&servers.last().expect("five servers").1);
-        ControlPlane { group, dir, api_port, servers: Mutex::new(servers), kubelet }
+        ControlPlane { group, dir, api_port, servers: Mutex::new(servers) }
     }
 
     /// The directory with `<user>.conf`, `audit.log` and `<server>.log`.
@@ -97,9 +120,19 @@ impl ControlPlane {
     }
 
     /// Stops the played kubelet until the guard is dropped: deleted pods stay terminating, new pods stay pending.
-    pub(crate) fn pause_kubelet(&self) -> KubeletPause {
-        kill_process(self.kubelet, Signal::STOP).expect("kwok runs");
-        KubeletPause { kubelet: self.kubelet }
+    pub(crate) fn pause_kubelet(&self) -> Pause {
+        self.with_server(KUBELET, |kubelet| Pause::of(&kubelet.child))
+    }
+
+    /// SIGKILL, and the same server again once it answers. Its caches of watches begin anew.
+    pub(crate) async fn restart_api_server(&self, admin: &Client) {
+        self.with_server(API_SERVER, |server| server.restart(&self.group));
+        self.wait_until_ready(admin).await;
+    }
+
+    fn with_server<T>(&self, name: &str, act: impl FnOnce(&mut Server) -> T) -> T {
+        let mut servers = self.servers();
+        act(servers.iter_mut().find(|server| server.name == name).expect("one of the servers"))
     }
 
     async fn wait_until_ready(&self, admin: &Client) {
@@ -114,20 +147,18 @@ impl ControlPlane {
 
     /// A server that ended on its own is the cause of whatever fails next: say so instead.
     pub(crate) fn panic_if_one_died(&self) {
-        for (name, child) in self.servers().iter_mut() {
-            let ended = child.try_wait().expect("our child");
-            let log = self.dir.path().join(format!("{name}.log"));
-            assert!(ended.is_none(), "{name} ended: {ended:?}\n{}", tail(&log, 30));
+        for server in self.servers().iter_mut() {
+            let ended = server.child.try_wait().expect("our child");
+            assert!(ended.is_none(), "{} ended: {ended:?}\n{}", server.name, tail(&server.log, 30));
         }
     }
 
-    fn servers(&self) -> MutexGuard<'_, Vec<(&'static str, Child)>> {
+    fn servers(&self) -> MutexGuard<'_, Vec<Server>> {
         self.servers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn log_tails(&self) -> String {
-        let one =
-            |(name, _): &(&str, Child)| format!("--- {name}\n{}", tail(&self.dir().join(format!("{name}.log")), 10));
+        let one = |server: &Server| format!("--- {}\n{}", server.name, tail(&server.log, 10));
         self.servers().iter().map(one).collect::<Vec<_>>().join("\n")
     }
 }
@@ -135,21 +166,7 @@ impl ControlPlane {
 impl Drop for ControlPlane {
     fn drop(&mut self) {
         // Reaped here, so that the directory is removed when nobody writes to it any more.
-        for (_, child) in self.servers().iter_mut() {
-            let _ = child.kill();
-            let _ = child.wait();
-        }
-    }
-}
-
-/// While it lives, the played kubelet stands still.
-pub(crate) struct KubeletPause {
-    kubelet: Pid,
-}
-
-impl Drop for KubeletPause {
-    fn drop(&mut self) {
-        let _ = kill_process(self.kubelet, Signal::CONT);
+        self.servers().iter_mut().for_each(Server::kill);
     }
 }
 
@@ -348,8 +365,8 @@ fn kubeconfig(user: &str, api_port: u16, authority: &Path) -> Value {
     })
 }
 
-/// The operator's requests and nobody else's; with bodies for our own kinds, which show when a plan was stored, and for
-/// deletes of pods, which name the uid. Never with bodies of other kinds: among them are Secrets.
+/// The operator's requests and nobody else's; with bodies for our own kinds, which show when a plan was stored, for
+/// deletes of pods, which name the uid, and for events, which name their node. Never with bodies of other kinds: among them are Secrets.
 fn audit_policy() -> Value {
     json!({
         "apiVersion": "audit.k8s.io/v1",
@@ -358,6 +375,7 @@ fn audit_policy() -> Value {
         "rules": [
             {"level": "Request", "users": ["operator"], "resources": [{"group": "sei.io"}]},
             {"level": "Request", "users": ["operator"], "verbs": ["delete"], "resources": [{"group": "", "resources": ["pods"]}]},
+            {"level": "Request", "users": ["operator"], "resources": [{"group": "events.k8s.io"}]},
             {"level": "Metadata", "users": ["operator"]},
             {"level": "None"},
         ],

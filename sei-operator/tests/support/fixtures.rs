@@ -16,6 +16,17 @@ pub(crate) fn platform() -> PathBuf {
     directory().join("platform/test.env")
 }
 
+/// The files that the commands of a runbook name, and where they are.
+pub(crate) fn runbook(name: &str) -> Vec<(String, PathBuf)> {
+    let entries = std::fs::read_dir(directory().join("runbooks").join(name)).expect("manifests of the runbook");
+    let manifests = entries
+        .map(|entry| entry.expect("readable"))
+        .map(|entry| (entry.file_name().into_string().expect("UTF-8"), entry.path()));
+    let inspected =
+        [("priv_validator_key.json", "inspect/keys/validator.json"), ("node_key.json", "inspect/keys/node.json")];
+    manifests.chain(inspected.map(|(name, path)| (name.to_owned(), directory().join(path)))).collect()
+}
+
 /// One rule of admission, as objects.
 pub(crate) struct CrdCase {
     pub(crate) name: String,

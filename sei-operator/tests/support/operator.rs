@@ -1,5 +1,6 @@
 //! The operator's process: the real binary, started as a person would start it.
 
+use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -10,12 +11,14 @@ use serde_json::Value;
 
 use super::control_plane::ControlPlane;
 use super::fixtures;
-use super::process_group::tail;
+use super::process_group::{Pause, tail};
 
 /// Another build of the operator to test, for example a release build or a released image's binary.
 const OTHER_BINARY: &str = "SEI_OPERATOR_BIN";
 /// An image of the operator that nobody pulls.
 pub(crate) const IMAGE: &str = "registry.test.example/sei-operator:v1";
+/// In which Linux counts CPU time (`USER_HZ`).
+const TICK_MS: u64 = 10;
 /// The promise of a graceful stop.
 pub(crate) const STOP_DEADLINE: Duration = Duration::from_secs(10);
 
@@ -45,11 +48,27 @@ impl Setup {
 
     /// One for the nodes of one namespace, as the user who may do no more than that.
     pub(crate) fn start_confined(&self, plane: &ControlPlane, watched: &str, own: &str) -> Operator {
-        let flags = ["--namespace", watched];
         self.start_with(
             plane,
             &plane.kubeconfig("confined"),
-            &flags,
+            &["--namespace", watched],
+            &[("POD_NAME", "confined"), ("POD_NAMESPACE", own)],
+        )
+    }
+
+    /// As [`Setup::start_confined`]; it reaches sidecars through a TLS proxy, to which it shows the token in a file.
+    pub(crate) fn start_behind(
+        &self,
+        plane: &ControlPlane,
+        watched: &str,
+        own: &str,
+        proxy: &ProxyAddress,
+    ) -> Operator {
+        let setup = Setup { sidecar_via: proxy.url.clone(), ..self.clone() };
+        setup.start_with(
+            plane,
+            &plane.kubeconfig("confined"),
+            &["--namespace", watched, "--sidecar-token", &proxy.token_file],
             &[("POD_NAME", "confined"), ("POD_NAMESPACE", own)],
         )
     }
@@ -79,8 +98,32 @@ impl Setup {
         address.unwrap_or_else(|| panic!("the log does not say where {what} are served:\n{}", self.log_tail()))
     }
 
+    /// All that every process of the run said.
+    pub(crate) fn log(&self) -> String {
+        String::from_utf8_lossy(&std::fs::read(&self.log).unwrap_or_default()).into_owned()
+    }
+
     pub(crate) fn log_tail(&self) -> String {
         tail(&self.log, 60)
+    }
+}
+
+/// Where a TLS proxy stands, and what is shown to it.
+pub(crate) struct ProxyAddress {
+    pub(crate) url: String,
+    pub(crate) token_file: String,
+}
+
+/// Memory and time of a process.
+pub(crate) struct Usage {
+    pub(crate) peak_rss_kib: u64,
+    cpu: Duration,
+}
+
+impl fmt::Display for Usage {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mib = self.peak_rss_kib as f64 / 1024.0;
+        write!(out, "peak RSS {mib:.1} MiB, {:.1} s of CPU time", self.cpu.as_secs_f64())
     }
 }
 
@@ -89,6 +132,26 @@ pub(crate) struct Operator {
 }
 
 impl Operator {
+    /// What the process used since it was started, as Linux counts it.
+    pub(crate) fn usage(&self) -> Usage {
+        let read =
+            |file| std::fs::read_to_string(format!("/proc/{}/{file}", self.child.id())).expect("Linux, and it runs");
+        let (status, stat) = (read("status"), read("stat"));
+        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("a peak");
+        // After the name of the program, which is in parentheses: utime and stime.
+        let after_name = stat.rsplit_once(')').expect("a name").1.split_whitespace();
+        let ticks: u64 = after_name.skip(11).take(2).map(|ticks| ticks.parse::<u64>().expect("a number")).sum();
+        Usage {
+            peak_rss_kib: peak.trim().trim_end_matches(" kB").parse().expect("a number of KiB"),
+            cpu: Duration::from_millis(ticks * TICK_MS),
+        }
+    }
+
+    /// Stands still until the guard is dropped.
+    pub(crate) fn pause(&self) -> Pause {
+        Pause::of(&self.child)
+    }
+
     /// Present when the process ended by itself.
     pub(crate) fn exit_status(&mut self) -> Option<ExitStatus> {
         self.child.try_wait().expect("our child")
@@ -140,6 +203,6 @@ fn print(command: &mut Command) -> String {
     String::from_utf8(output.stdout).expect("it prints text")
 }
 
-fn binary() -> PathBuf {
+pub(crate) fn binary() -> PathBuf {
     std::env::var_os(OTHER_BINARY).map_or_else(|| PathBuf::from(env!("CARGO_BIN_EXE_sei-operator")), PathBuf::from)
 }

@@ -7,11 +7,13 @@ use kube::api::{ApiResource, DynamicObject, Patch, PatchParams};
 use kube::{Api, Client, ResourceExt};
 use serde_json::{Value, json};
 
-use super::audit::Requests;
+use super::audit::{Request, Requests};
 use super::operator;
 
-/// Granted, and asked by an admission plugin that this control plane does not have: `OwnerReferencesPermissionEnforcement`.
-const FOR_OTHERS: [&str; 1] = ["update sei.io/seinodes/finalizers"];
+/// Granted, and asked by others: by an admission plugin that this control plane does not have
+/// (`OwnerReferencesPermissionEnforcement`), and by the TLS proxies of nodes.
+const FOR_OTHERS: [&str; 3] =
+    ["update sei.io/seinodes/finalizers", "get sei.io/seinodetasks", "create sei.io/seinodetasks"];
 
 /// Lets a user do what an installation in `namespace`, printed with these flags, lets the operator do.
 pub(crate) async fn grant(admin: &Client, user: &str, namespace: &str, flags: &[&str]) {
@@ -47,7 +49,10 @@ fn printed_roles(namespace: &str, flags: &[&str]) -> Vec<Value> {
 
 /// What is wrong with the roles after everything was tried: requests that were refused, and verbs that nobody used.
 pub(crate) fn complaints(requests: &Requests) -> Vec<String> {
-    let refused = requests.0.iter().filter(|request| request.is_forbidden).map(|request| format!("refused: {request}"));
+    let allowed: BTreeSet<_> = requests.0.iter().filter(|request| !request.is_forbidden).map(asked).collect();
+    // An API server that has just started refuses what it has not read the roles for yet.
+    let refused = requests.0.iter().filter(|request| request.is_forbidden && !allowed.contains(&asked(request)));
+    let refused = refused.map(|request| format!("refused: {request}"));
     let mut used: BTreeSet<String> = BTreeSet::new();
     for request in &requests.0 {
         used.insert(request.permission(&request.verb));
@@ -60,6 +65,11 @@ pub(crate) fn complaints(requests: &Requests) -> Vec<String> {
     let unused = granted.iter().filter(|verb| !used.contains(*verb) && !FOR_OTHERS.contains(&verb.as_str()));
     println!("permissions: {} granted, {} of them used", granted.len(), granted.intersection(&used).count());
     refused.chain(unused.map(|verb| format!("granted and never used: {verb}"))).collect()
+}
+
+/// Who asked to do what, and where.
+fn asked(request: &Request) -> (&str, &str, String) {
+    (&request.user, &request.namespace, request.permission(&request.verb))
 }
 
 /// `get apps/statefulsets` and so on, as [`super::audit::Request::permission`] spells it.

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Bytes, Incoming};
+use hyper::http::request::Parts;
 use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode, header};
 use hyper_util::rt::TokioIo;
@@ -22,6 +23,8 @@ use tokio::net::{TcpListener, TcpStream};
 use super::sidecar_engine::{Answer, Body, Engine};
 
 const SIDECAR_CONTAINER: &str = "sei-sidecar";
+/// In which kube-rbac-proxy names the caller.
+const USER_HEADER: &str = "x-remote-user";
 /// Longer than any client waits.
 const SILENCE: Duration = Duration::from_secs(600);
 
@@ -55,6 +58,8 @@ pub(crate) struct Call {
     pub(crate) path: String,
     /// Absent when the connection was closed instead.
     pub(crate) code: Option<u16>,
+    /// Who calls, in the words of a proxy in front of the sidecar; empty without one.
+    pub(crate) user: String,
 }
 
 #[derive(Debug, Default)]
@@ -63,6 +68,8 @@ struct Sidecar {
     line: Line,
     process: Option<Process>,
     calls: Vec<Call>,
+    /// Its pod is not looked up again once it ran, see [`NodeSidecar::stays`].
+    stays: bool,
     /// Height of the chain that seid beside it follows.
     height: u64,
     catching_up: bool,
@@ -136,6 +143,12 @@ impl NodeSidecar<'_> {
 
     pub(crate) fn line(&self, line: Line) {
         self.with(|sidecar| sidecar.line = line);
+    }
+
+    /// Nobody deletes or restarts the pod of this node: to look it up at every call of a large fleet would load the API
+    /// server, and the cores that it shares, more than the operator does.
+    pub(crate) fn stays(&self) {
+        self.with(|sidecar| sidecar.stays = true);
     }
 
     /// The process ends and starts again while the pod stays.
@@ -217,8 +230,7 @@ impl Fleet {
             return Ok(status(StatusCode::MISDIRECTED_REQUEST));
         };
         let process = self.process(&key).await;
-        let reply = self.reply(&key, process, parts.method.as_str(), parts.uri.path(), &body);
-        match reply {
+        match self.reply(&key, process, &parts, &body) {
             Reply::Answer(answer) => Ok(respond(answer)),
             Reply::Status(code) => Ok(status(StatusCode::from_u16(code).expect("a status code"))),
             Reply::Close => Err(io::Error::other("nobody is there")),
@@ -229,8 +241,9 @@ impl Fleet {
         }
     }
 
-    fn reply(&self, key: &Key, process: Option<Process>, method: &str, path: &str, body: &[u8]) -> Reply {
-        let now = Instant::now();
+    fn reply(&self, key: &Key, process: Option<Process>, parts: &Parts, body: &[u8]) -> Reply {
+        let (now, method, path) = (Instant::now(), parts.method.as_str(), parts.uri.path());
+        let user = parts.headers.get(USER_HEADER).and_then(|user| user.to_str().ok()).unwrap_or_default().to_owned();
         let mut sidecars = lock(&self.sidecars);
         let sidecar = sidecars.entry(key.clone()).or_default();
         let reply = match (sidecar.line, process) {
@@ -247,12 +260,18 @@ impl Fleet {
             (Line::Closed, _) | (_, None) => Reply::Close,
         };
         let code = reply.code();
-        sidecar.calls.push(Call { at: now, method: method.to_owned(), path: path.to_owned(), code });
+        sidecar.calls.push(Call { at: now, method: method.to_owned(), path: path.to_owned(), code, user });
         reply
     }
 
-    /// The running sidecar process of a node. Without its Service the pod's name does not resolve.
-    async fn process(&self, (namespace, name): &Key) -> Option<Process> {
+    /// The running sidecar process of a node, as it is known or as the cluster has it.
+    async fn process(&self, key: &Key) -> Option<Process> {
+        let known = lock(&self.sidecars).get(key).filter(|known| known.stays).and_then(|known| known.process.clone());
+        if known.is_some() { known } else { self.live_process(key).await }
+    }
+
+    /// Without its Service the pod's name does not resolve.
+    async fn live_process(&self, (namespace, name): &Key) -> Option<Process> {
         let pods: Api<Pod> = Api::namespaced(self.cluster.clone(), namespace);
         let services: Api<Service> = Api::namespaced(self.cluster.clone(), namespace);
         let pod_name = format!("{name}-0");

@@ -7,6 +7,8 @@ use std::process::{Child, Command, Stdio};
 
 use std::os::unix::process::CommandExt;
 
+use rustix::process::{Pid, Signal, kill_process};
+
 /// The group's leader is a shell that waits for the end of its standard input. This process holds the only writing
 /// end (Rust opens pipes close-on-exec), so the kernel closes it whatever happens to us, and the shell kills the group.
 pub(crate) struct ProcessGroup {
@@ -44,6 +46,25 @@ impl Drop for ProcessGroup {
         drop(self.watchdog.stdin.take());
         // The watchdog dies of its own signal, together with the rest of the group.
         let _ = self.watchdog.wait();
+    }
+}
+
+/// While it lives, a process stands still (SIGSTOP).
+pub(crate) struct Pause {
+    process: Pid,
+}
+
+impl Pause {
+    pub(crate) fn of(child: &Child) -> Self {
+        let process = Pid::from_child(child);
+        kill_process(process, Signal::STOP).expect("it runs");
+        Pause { process }
+    }
+}
+
+impl Drop for Pause {
+    fn drop(&mut self) {
+        let _ = kill_process(self.process, Signal::CONT);
     }
 }
 

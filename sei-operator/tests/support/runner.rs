@@ -13,7 +13,7 @@ use super::permissions;
 use super::world::World;
 
 /// Above every deadline inside a scenario.
-const SCENARIO_DEADLINE: Duration = Duration::from_secs(420);
+const SCENARIO_DEADLINE: Duration = Duration::from_secs(600);
 
 type BoxedScenario = Pin<Box<dyn Future<Output = ()> + Send>>;
 
@@ -21,6 +21,7 @@ type BoxedScenario = Pin<Box<dyn Future<Output = ()> + Send>>;
 pub(crate) struct Trial {
     name: &'static str,
     run: Box<dyn Fn(Arc<World>) -> BoxedScenario>,
+    only_when_named: bool,
 }
 
 impl Trial {
@@ -28,7 +29,12 @@ impl Trial {
     where
         F: Future<Output = ()> + Send + 'static,
     {
-        Trial { name, run: Box::new(move |world| Box::pin(run(world))) }
+        Trial { name, run: Box::new(move |world| Box::pin(run(world))), only_when_named: false }
+    }
+
+    /// As libtest's `#[ignore]`, and its whole name must be given: it takes long, and says nothing of a debug build.
+    pub(crate) fn only_when_named(self) -> Self {
+        Trial { only_when_named: true, ..self }
     }
 }
 
@@ -60,9 +66,11 @@ impl Options {
         Ok(options)
     }
 
-    fn selects(&self, name: &str) -> bool {
-        let matches = |filter: &String| if self.exact { name == filter } else { name.contains(filter.as_str()) };
-        (self.filters.is_empty() || self.filters.iter().any(matches)) && !self.skips.iter().any(matches)
+    fn selects(&self, trial: &Trial) -> bool {
+        let exact = self.exact || trial.only_when_named;
+        let matches = |filter: &String| if exact { trial.name == filter } else { trial.name.contains(filter.as_str()) };
+        let asked_for = if self.filters.is_empty() { !trial.only_when_named } else { self.filters.iter().any(matches) };
+        asked_for && !self.skips.iter().any(matches)
     }
 }
 
@@ -81,16 +89,17 @@ pub(crate) fn run(trials: &[Trial]) -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let chosen: Vec<&Trial> = trials.iter().filter(|trial| options.selects(trial.name)).collect();
+    let chosen: Vec<&Trial> = trials.iter().filter(|trial| options.selects(trial)).collect();
     if options.list {
         chosen.iter().for_each(|trial| println!("{}: test", trial.name));
         return ExitCode::SUCCESS;
     }
     println!("\nrunning {} tests", chosen.len());
     let started = Instant::now();
-    let complete = chosen.len() == trials.len();
+    let ignored = trials.iter().filter(|trial| trial.only_when_named && !options.selects(trial)).count();
+    let complete = chosen.len() + ignored == trials.len();
     let tally = if chosen.is_empty() { Tally::default() } else { run_all(&chosen, complete) };
-    report(&tally, trials.len() - chosen.len(), started.elapsed())
+    report(&tally, ignored, trials.len() - chosen.len() - ignored, started.elapsed())
 }
 
 /// Runs what is chosen; whether that is `complete` decides whether the operator must have needed all that it may do.
@@ -139,7 +148,7 @@ async fn run_one(trial: &Trial, world: &Arc<World>) -> bool {
 }
 
 /// The last line has libtest's form, so that a reader of the log sees that tests ran.
-fn report(tally: &Tally, filtered_out: usize, took: Duration) -> ExitCode {
+fn report(tally: &Tally, ignored: usize, filtered_out: usize, took: Duration) -> ExitCode {
     let failed = tally.failed.len();
     if failed > 0 {
         println!("\nfailures:");
@@ -147,7 +156,7 @@ fn report(tally: &Tally, filtered_out: usize, took: Duration) -> ExitCode {
     }
     let verdict = if failed == 0 { "ok" } else { "FAILED" };
     println!(
-        "\ntest result: {verdict}. {} passed; {failed} failed; 0 ignored; 0 measured; {filtered_out} filtered out; \
+        "\ntest result: {verdict}. {} passed; {failed} failed; {ignored} ignored; 0 measured; {filtered_out} filtered out; \
          finished in {:.2}s\n",
         tally.passed,
         took.as_secs_f64()

@@ -2,7 +2,8 @@
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::process::Command;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -16,12 +17,13 @@ use tokio::sync::{Mutex, OnceCell};
 
 use super::audit::{AuditLog, Requests};
 use super::binaries;
-use super::control_plane::{ControlPlane, KubeletPause};
+use super::control_plane::ControlPlane;
 use super::fixtures::yaml_documents;
-use super::operator::{self, Operator, STOP_DEADLINE, Setup};
+use super::operator::{self, Operator, ProxyAddress, STOP_DEADLINE, Setup, Usage};
 use super::permissions;
 use super::place::Place;
 use super::played_sidecar::PlayedSidecar;
+use super::process_group::Pause;
 
 /// No API call for so long is silence; longer than the shortest back-off (5 s).
 const SILENCE: Duration = Duration::from_secs(7);
@@ -105,6 +107,28 @@ impl World {
         self.setup.start_confined(&self.plane, watched, own)
     }
 
+    /// As [`World::start_confined`], with sidecars behind a TLS proxy.
+    pub(crate) async fn start_behind(&self, watched: &str, own: &str, proxy: &ProxyAddress) -> Operator {
+        permissions::grant(&self.admin, "confined", own, &["--watch-namespace", watched]).await;
+        self.setup.start_behind(&self.plane, watched, own, proxy)
+    }
+
+    /// The directory of the run, for files that processes share.
+    pub(crate) fn dir(&self) -> &Path {
+        self.plane.dir()
+    }
+
+    /// Of one of the users of the API server.
+    pub(crate) fn kubeconfig(&self, user: &str) -> PathBuf {
+        self.plane.kubeconfig(user)
+    }
+
+    /// Starts a program of the control plane's directory, which ends with the run at the latest.
+    pub(crate) fn spawn(&self, program: &str, arguments: &[String]) -> Child {
+        let mut command = Command::new(binaries::directory().join(program));
+        self.plane.group().spawn(command.args(arguments), &self.dir().join(format!("{program}.log")))
+    }
+
     /// Starts one of several operators, which take turns by election; the scenario ends it.
     pub(crate) fn start_candidate(&self, pod: &str, namespace: &str) -> Operator {
         self.setup.start_candidate(&self.plane, pod, namespace)
@@ -115,6 +139,11 @@ impl World {
         if self.operator.lock().await.is_some() {
             self.stop_operator().await;
         }
+    }
+
+    /// Of the operator that scenarios share.
+    pub(crate) async fn usage(&self) -> Usage {
+        self.operator.lock().await.as_ref().expect("the operator runs").usage()
     }
 
     pub(crate) async fn kill_operator(&self) {
@@ -144,6 +173,15 @@ impl World {
         format!("--- operator log (tail)\n{}", self.setup.log_tail())
     }
 
+    /// What the operator said after it had said the first `mark` bytes.
+    pub(crate) fn operator_log_since(&self, mark: usize) -> String {
+        self.setup.log().split_off(mark)
+    }
+
+    pub(crate) fn operator_log_mark(&self) -> usize {
+        self.setup.log().len()
+    }
+
     /// The answer of the running operator's admin server: its status and its body.
     pub(crate) async fn ask_operator(&self, what: &str, path: &'static str) -> (u16, String) {
         let address = self.setup.address_of(what);
@@ -162,8 +200,32 @@ impl World {
         command
     }
 
-    pub(crate) fn pause_kubelet(&self) -> KubeletPause {
+    /// What people call by name, and where it is.
+    pub(crate) fn programs(&self) -> [(&'static str, PathBuf); 2] {
+        [("sei-operator", operator::binary()), ("kubectl", binaries::directory().join("kubectl"))]
+    }
+
+    /// A shell that runs these commands until one fails, as somebody runs them who may do everything.
+    pub(crate) fn shell(&self, script: &str) -> Command {
+        let mut shell = Command::new("sh");
+        shell.args(["-euc", script]).env_clear().stdin(Stdio::null());
+        shell.env("KUBECONFIG", self.plane.kubeconfig("admin")).env("HOME", self.plane.dir());
+        shell
+    }
+
+    /// Stops the played kubelet until the guard is dropped: deleted pods stay terminating, new pods stay pending.
+    pub(crate) fn pause_kubelet(&self) -> Pause {
         self.plane.pause_kubelet()
+    }
+
+    /// Stops the operator that scenarios share until the guard is dropped, without its notice.
+    pub(crate) async fn pause_operator(&self) -> Pause {
+        self.operator.lock().await.as_ref().expect("the operator runs").pause()
+    }
+
+    /// SIGKILL to the API server, and another one on the same port and the same etcd.
+    pub(crate) async fn restart_api_server(&self) {
+        self.plane.restart_api_server(&self.admin).await;
     }
 
     /// Waits until the operator asks the API server for nothing any more.

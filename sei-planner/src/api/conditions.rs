@@ -59,6 +59,8 @@ pub const OPERATOR_KEYRING_INVALID: &str = "OperatorKeyringInvalid";
 pub const SIDECAR_TLS_SECRET_READY: &str = "SidecarTLSSecretReady";
 /// Reason: the TLS Secret passed every check.
 pub const TLS_SECRET_READY: &str = "TLSSecretReady";
+/// Reason: the TLS Secret passed every check, and a tenth of its certificate's lifetime is left, or two weeks of a long one.
+pub const TLS_SECRET_EXPIRES_SOON: &str = "TLSSecretExpiresSoon";
 /// Reason: there is no TLS Secret.
 pub const TLS_SECRET_NOT_FOUND: &str = "TLSSecretNotFound";
 /// Reason: the TLS Secret could not be read.

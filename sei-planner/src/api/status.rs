@@ -46,6 +46,10 @@ pub struct SeiNodeStatus {
     /// The Secret that a TLS node expects, for those who provision it.
     #[serde(default, rename = "sidecarTLS", skip_serializing_if = "Option::is_none")]
     pub sidecar_tls: Option<SidecarTlsStatus>,
+    /// When the certificate in the sidecar's TLS Secret expires, whoever provides the Secret; absent while there is none that
+    /// can be read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sidecar_certificate_not_after: Option<Time>,
     /// Issuer of the certificate that the sidecar's proxy serves.
     #[serde(default, rename = "currentSidecarTLS", skip_serializing_if = "Option::is_none")]
     pub current_sidecar_tls: Option<CurrentSidecarTls>,

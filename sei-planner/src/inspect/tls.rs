@@ -18,6 +18,9 @@ const SECRET_TYPE: &str = "kubernetes.io/tls";
 /// Annotations in which cert-manager says who issued what it wrote.
 const ISSUER_NAME: &str = "cert-manager.io/issuer-name";
 const ISSUER_KIND: &str = "cert-manager.io/issuer-kind";
+/// A certificate expires soon when so little of its lifetime is left: one part in ten, and never more than two weeks.
+const SOON_PART: i64 = 10;
+const SOON_SECONDS_MAX: i64 = 14 * 24 * 3600;
 /// Most names of a certificate that a message shows.
 const NAMES_SHOWN_MAX: usize = 20;
 
@@ -71,13 +74,22 @@ pub fn tls_secret(
         .and_then(|()| valid_at(&leaf, now, name));
     match checked {
         Err(refusal) => refused(refusal, expires),
-        Ok(()) => TlsVerdict {
-            ready: true,
-            reason: conditions::TLS_SECRET_READY,
-            message: format!("secret {name:?} is well-formed and SANs cover required DNS names"),
-            expires,
-        },
+        Ok(()) => usable(&leaf, now, name),
     }
+}
+
+/// What is said of a Secret that a proxy can serve with.
+fn usable(leaf: &Leaf, now: Time, name: &str) -> TlsVerdict {
+    let lifetime = leaf.not_after.seconds_since(leaf.not_before);
+    let soon = leaf.not_after.seconds_since(now) <= (lifetime / SOON_PART).min(SOON_SECONDS_MAX);
+    let message = format!("secret {name:?} is well-formed and SANs cover required DNS names");
+    let (reason, message) = if soon {
+        let warning = format!("{message}, but its certificate expires soon: at {}", leaf.not_after);
+        (conditions::TLS_SECRET_EXPIRES_SOON, warning)
+    } else {
+        (conditions::TLS_SECRET_READY, message)
+    };
+    TlsVerdict { ready: true, reason, message, expires: Some(leaf.not_after) }
 }
 
 /// Checks a TLS Secret that cert-manager writes: as any other, and that the certificate in it is of this issuer. After
@@ -247,7 +259,8 @@ mod tests {
         let required: Vec<String> = required.iter().map(|name| (*name).to_owned()).collect();
         let now = Time::at(format!("{at}T00:00:00Z").parse().unwrap());
         let verdict = tls_secret(secret, "s", "ns", &required, now);
-        assert_eq!(verdict.ready, verdict.reason == conditions::TLS_SECRET_READY);
+        let usable = [conditions::TLS_SECRET_READY, conditions::TLS_SECRET_EXPIRES_SOON];
+        assert_eq!(verdict.ready, usable.contains(&verdict.reason));
         (verdict.reason, verdict.message)
     }
 
@@ -287,6 +300,11 @@ mod tests {
                 "tls.key is not the private key of the certificate in tls.crt",
             ),
             (tls(EXPIRED, KEY), TLS_SECRET_EXPIRED, "certificate expired at 2025-12-31T23:59:59Z"),
+            (
+                tls(include_bytes!("../../../fixtures/inspect/tls/soon.crt"), KEY),
+                TLS_SECRET_EXPIRES_SOON,
+                "is well-formed and SANs cover required DNS names, but its certificate expires soon: at 2026-01-08T00:00:00Z",
+            ),
             (tls(CERTIFICATE, KEY), TLS_SECRET_READY, "is well-formed and SANs cover required DNS names"),
         ];
         for (secret, reason, message) in cases {

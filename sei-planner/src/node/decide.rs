@@ -123,7 +123,7 @@ fn successor(node: &ValidNode, status: &SeiNodeStatus, plan: &TaskPlan, seen: &O
         return Decision::Supersede(kind, [why].into_iter().chain(remark).collect());
     }
     let (update, said) = update(node, status, seen, Some(plan));
-    if !update.drift.is_empty() || plan.tasks.iter().any(|task| task.kind == "apply-statefulset") {
+    if !update.drift.is_empty() || may_apply_the_template(plan) {
         return Decision::Supersede(PlanKind::Update(update), [why].into_iter().chain(said).collect());
     }
     // Without drift, and with nothing missing, only the gate is left, which nobody looked at while the plan ran.
@@ -176,6 +176,17 @@ pub fn writes_volume(task: &PlannedTask) -> bool {
     codec::decode(&task.kind, &task.params).is_ok_and(|task| task.writes_volume())
 }
 
+/// Tasks of the bootstrap that the sidecar of production may go on with, for the first task that speaks to it: a Job may
+/// end under a task, because its seid does not wait for tasks of a plan that took the place of another.
+pub fn left_by_the_bootstrap(plan: &TaskPlan, index: usize) -> impl Iterator<Item = &PlannedTask> {
+    let before = plan.tasks.get(..index).unwrap_or_default();
+    let last = |kind: &str| before.iter().rposition(|task| task.kind == kind);
+    let stage = last("deploy-bootstrap-job").zip(last("teardown-bootstrap"));
+    let stage = stage.filter(|(_, end)| !before.iter().skip(*end).any(writes_volume));
+    let tasks = stage.and_then(|(begin, end)| before.get(begin..end)).unwrap_or_default();
+    tasks.iter().filter(|task| writes_volume(task))
+}
+
 /// The task that made the Service which should be there now, if the plan made one: the bootstrap's until it is torn down,
 /// then production's.
 #[must_use]
@@ -185,6 +196,24 @@ pub fn service_task(plan: &TaskPlan) -> Option<&PlannedTask> {
         task.kind == "teardown-bootstrap" && (task.status != TaskStatus::Pending || task.waiting_since.is_some())
     });
     done("apply-service").or_else(|| done("deploy-bootstrap-service").filter(|_| !torn_down))
+}
+
+/// The task that makes the Service which should be there now, also when it did not come to that yet: the pod that an earlier
+/// plan left has no name without it.
+#[must_use]
+pub fn service_task_to_come(plan: &TaskPlan) -> Option<&PlannedTask> {
+    let makes = |task: &&PlannedTask| ["deploy-bootstrap-service", "apply-service"].contains(&task.kind.as_str());
+    let open = |task: &&PlannedTask| task.status != TaskStatus::Complete;
+    service_task(plan).or_else(|| plan.tasks.iter().filter(makes).find(open))
+}
+
+/// Whether a plan brings a node up from what is on its volume already: then no other volume will do.
+#[must_use]
+pub fn builds_on_data(plan: &TaskPlan) -> bool {
+    let incremental = |task: &PlannedTask| matches!(codec::decode(&task.kind, &task.params), Ok(Task::ConfigApply(intent)) if intent.incremental);
+    let fills = |task: &PlannedTask| ["deploy-bootstrap-job", "snapshot-restore"].contains(&task.kind.as_str());
+    let bootstrapped = plan.kind_name() == PlanKindName::Bootstrap && !plan.tasks.iter().any(fills);
+    plan.brings_up() && (bootstrapped || plan.tasks.iter().any(incremental))
 }
 
 fn completed(plan: &TaskPlan, kind: &str) -> bool {
@@ -291,8 +320,13 @@ fn update(
 /// Whether an earlier plan may have brought another template, or what a pod needs to be made and to be called is gone.
 fn template_in_doubt(status: &SeiNodeStatus, seen: &Observed) -> bool {
     let unended = status.plan.as_ref().filter(|plan| plan.phase != PlanPhase::Complete);
-    let applied = unended.is_some_and(|plan| plan.tasks.iter().any(|task| task.kind == "apply-statefulset"));
-    applied || seen.statefulset.is_lost() || seen.service == Presence::Missing
+    unended.is_some_and(may_apply_the_template) || seen.statefulset.is_lost() || seen.service == Presence::Missing
+}
+
+/// Whether a task of this plan applies the StatefulSet, or one that cannot be read might.
+fn may_apply_the_template(plan: &TaskPlan) -> bool {
+    let unreadable = |task: &PlannedTask| codec::decode(&task.kind, &task.params).is_err();
+    plan.tasks.iter().any(|task| task.kind == "apply-statefulset" || unreadable(task))
 }
 
 fn is_key(kind: DriftKind) -> bool {

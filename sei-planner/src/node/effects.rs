@@ -77,12 +77,14 @@ pub const EFFECTS: [(&str, Effect); 27] = [
 /// ```
 #[must_use]
 pub fn effect(field: &str) -> Option<Effect> {
-    let covers = |row: &str| {
-        let rest = field.strip_prefix(row)?;
-        (rest.is_empty() || rest.starts_with(['.', '['])).then_some(row.len())
-    };
-    let rows = EFFECTS.iter().filter_map(|(row, effect)| Some((covers(row)?, *effect)));
-    rows.max_by_key(|(length, _)| *length).map(|(_, effect)| effect)
+    let rows = EFFECTS.iter().filter(|(row, _)| is_within(field, row));
+    rows.max_by_key(|(row, _)| row.len()).map(|(_, effect)| *effect)
+}
+
+/// Whether a field is the one of a row of [`EFFECTS`] or [`DRIFT`](super::DRIFT), or stands below it.
+#[must_use]
+pub fn is_within(field: &str, row: &str) -> bool {
+    field.strip_prefix(row).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
 }
 
 #[cfg(test)]

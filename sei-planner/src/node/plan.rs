@@ -4,19 +4,19 @@ use std::borrow::Cow;
 
 use super::adopt::adopt;
 use super::build::{PlanRequest, build};
-use super::decide::{Decision, Wait, decide, in_doubt, open_writes};
+use super::decide::{Decision, Wait, decide, in_doubt, left_by_the_bootstrap, next_write, open_writes};
 use super::fixed::unfollowable;
 use super::observed::{Observed, TaskProbe};
 use super::problem::Problem;
 use super::valid::ValidNode;
 use super::validate::validate;
-use crate::api::{PlanPhase, SeiNode, SeiNodeStatus, TaskPlan, TaskStatus, Time, UnfinishedTask};
+use crate::api::{PlanPhase, PlannedTask, SeiNode, SeiNodeStatus, TaskPlan, TaskStatus, Time, UnfinishedTask};
 use crate::manifests::{Manifest, manifests};
 use crate::platform::Platform;
 use crate::task::codec;
 
 /// How many tasks of earlier plans a plan waits for; the oldest are long over when there are more.
-const UNFINISHED_MAX: usize = 100;
+const UNFINISHED_MAX: usize = 500;
 
 /// What would happen to a node.
 #[derive(Clone, Debug, PartialEq)]
@@ -120,10 +120,16 @@ fn unfinished(plan: &TaskPlan, seen: &Observed) -> Vec<UnfinishedTask> {
         TaskProbe::Running => 1,
         TaskProbe::NotAsked | TaskProbe::Unreachable => usize::MAX,
     };
-    let left = open_writes(plan, &seen.finished).take(left);
+    let left = bootstrap_awaited(plan, &seen.finished).chain(open_writes(plan, &seen.finished).take(left));
     let left = left.map(|task| UnfinishedTask { kind: task.kind.clone(), id: task.id.clone() });
     let all: Vec<UnfinishedTask> = plan.unfinished.iter().cloned().chain(left).collect();
     all[all.len().saturating_sub(UNFINISHED_MAX)..].to_vec()
+}
+
+/// What the next task of production would have had to wait for.
+fn bootstrap_awaited<'a>(plan: &'a TaskPlan, finished: &'a [String]) -> impl Iterator<Item = &'a PlannedTask> {
+    let next = next_write(plan, finished).and_then(|next| plan.tasks.iter().position(|task| task.id == next.id));
+    next.into_iter().flat_map(|index| left_by_the_bootstrap(plan, index))
 }
 
 /// The objects of this node, in the order they are applied.

@@ -45,6 +45,8 @@ pub enum Stamp {
     },
     /// The bootstrap Job reached this height.
     Bootstrapped(i64),
+    /// The TLS Secret was looked at.
+    TlsSecret(TlsVerdict),
     /// The running pod serves the certificate of this issuer; none, when it has no TLS proxy.
     SidecarTls(Option<CurrentSidecarTls>),
     /// Digest of the pod template that was applied.
@@ -183,10 +185,16 @@ impl<'a> Projection<'a> {
         };
         if node.tls.is_none() {
             self.status.conditions.retain(|condition| condition.kind != c::SIDECAR_TLS_SECRET_READY);
+            self.status.sidecar_certificate_not_after = None;
         } else if let Some(verdict) = verdict {
-            let status = if verdict.ready { ConditionStatus::True } else { ConditionStatus::False };
-            self.condition(c::SIDECAR_TLS_SECRET_READY, status, verdict.reason, &verdict.message);
+            self.tls_secret(verdict);
         }
+    }
+
+    fn tls_secret(&mut self, verdict: &TlsVerdict) {
+        let status = if verdict.ready { ConditionStatus::True } else { ConditionStatus::False };
+        self.condition(c::SIDECAR_TLS_SECRET_READY, status, verdict.reason, &verdict.message);
+        self.status.sidecar_certificate_not_after = verdict.expires;
     }
 
     pub(super) fn stamp(&mut self, node: &ValidNode, stamp: &Stamp) {
@@ -208,6 +216,7 @@ impl<'a> Projection<'a> {
             Stamp::AskForKey { .. } => {}
             Stamp::StatefulSetApplied(generation) => self.status.stateful_set_generation = Some(*generation),
             Stamp::Bootstrapped(height) => self.status.bootstrapped_height = Some(*height),
+            Stamp::TlsSecret(verdict) => self.tls_secret(verdict),
             Stamp::SidecarTls(issuer) => self.status.current_sidecar_tls.clone_from(issuer),
             Stamp::PodTemplate(digest) => self.status.pod_template = Some(digest.clone()),
             Stamp::Follows(kind) => note(&mut self.status, node, *kind),
@@ -271,6 +280,7 @@ impl<'a> Projection<'a> {
             | Stamp::StatefulSetApplied(_)
             | Stamp::SigningKeyHeld(_)
             | Stamp::Bootstrapped(_)
+            | Stamp::TlsSecret(_)
             | Stamp::SidecarTls(_)
             | Stamp::PodTemplate(_)
             | Stamp::Follows(_)

@@ -1,10 +1,12 @@
 //! The bootstrap Job: made, watched to its end, and gone before production takes the disk over (P3). The Job's own
 //! conditions are the truth (B8): its sidecar ends with it.
 
+use sei_planner::api::Time;
 use sei_planner::manifests::{bootstrap_job, bootstrap_labels, bootstrap_service};
 use sei_planner::node::{InitSource, Stamp, ValidNode, controller_uid};
 use sei_planner::step::{Outcome, Waiting};
 use sei_planner::task::BootstrapRef;
+use serde::Deserialize;
 use serde_json::Value;
 
 use super::apply::{json, leak};
@@ -25,7 +27,11 @@ pub(super) async fn deploy_service<C: Cluster, S: Sidecar, K: Clock>(
 ) -> Result<Outcome, ClusterError> {
     let Some(manifest) = bootstrap_service(node) else { return Ok(no_bootstrap()) };
     let id = ObjectId::new(Kind::Service, &node.key.namespace, &node.key.name);
-    make(world, node, &id, &json(&manifest)?, |_| true).await
+    let wanted = json(&manifest)?;
+    match make(world, node, &id, &wanted).await? {
+        Made::Ended(outcome) => Ok(outcome),
+        Made::There(live) => keep(world, &id, &live, covers(&live["spec"], &wanted["spec"])).await,
+    }
 }
 
 /// Makes the Job.
@@ -41,7 +47,29 @@ pub(super) async fn deploy_job<C: Cluster, S: Sidecar, K: Clock>(
     if older_pod_is_left(world, node).await? {
         return Ok(waiting("the pod of an older bootstrap Job to go"));
     }
-    make(world, node, &job_id(node), &job, |live| condition(live, "Failed").is_none()).await
+    let id = job_id(node);
+    match make(world, node, &id, &job).await? {
+        Made::Ended(outcome) => Ok(outcome),
+        Made::There(live) => {
+            let usable = condition(&live, "Failed").is_none() && covers(&live["spec"], &job["spec"]);
+            let keeps = usable && !filled_an_older_claim(world, node, &live).await?;
+            keep(world, &id, &live, keeps).await
+        }
+    }
+}
+
+/// Whether the Job ended before the claim was made that is there now: nothing of what it did is on this one.
+async fn filled_an_older_claim<C: Cluster, S: Sidecar, K: Clock>(
+    world: &World<C, S, K>,
+    node: &ValidNode,
+    job: &Value,
+) -> Result<bool, ClusterError> {
+    let Some(complete) = condition(job, "Complete") else { return Ok(false) };
+    let claim = ObjectId::new(Kind::PersistentVolumeClaim, &node.key.namespace, &node.data_volume.claim);
+    let claim = world.cluster.read(&claim).await?;
+    let made = claim.as_ref().and_then(|claim| time(&claim["metadata"]["creationTimestamp"]));
+    let ended = time(&complete["lastTransitionTime"]);
+    Ok(ended.zip(made).is_some_and(|(ended, made)| ended < made))
 }
 
 /// Whether a pod outlives the Job that made it: somebody deleted the Job, and a new one would share the disk (P3).
@@ -58,36 +86,53 @@ async fn older_pod_is_left<C: Cluster, S: Sidecar, K: Clock>(
     Ok(pods.iter().any(|pod| controller_uid(pod).as_deref() != owner))
 }
 
+fn time(text: &Value) -> Option<Time> {
+    Time::deserialize(text).ok()
+}
+
 fn no_bootstrap() -> Outcome {
     lost_ground("the spec no longer asks for a bootstrap")
 }
 
-/// Creates an object whose spec cannot be changed. One of ours that differs, or that is of no use any more, goes first.
+/// What became of a create.
+enum Made {
+    /// It is there now, or has to wait.
+    Ended(Outcome),
+    /// There was one of ours already.
+    There(Value),
+}
+
+/// Creates an object whose spec cannot be changed.
 async fn make<C: Cluster, S: Sidecar, K: Clock>(
     world: &World<C, S, K>,
     node: &ValidNode,
     id: &ObjectId,
     wanted: &Value,
-    usable: impl Fn(&Value) -> bool,
-) -> Result<Outcome, ClusterError> {
+) -> Result<Made, ClusterError> {
     if let Created::New(_) = world.cluster.create(id, wanted).await? {
-        return Ok(Outcome::Done(Vec::new()));
+        return Ok(Made::Ended(Outcome::Done(Vec::new())));
     }
     let kind = id.kind.name();
-    let Some(live) = world.cluster.read(id).await? else {
-        return Ok(waiting(format!("{kind} {:?}, which was there a moment ago", id.name)));
-    };
-    if controller_uid(&live).as_deref() != Some(&node.uid) {
-        return Ok(foreign(node, id));
-    }
-    if is_leaving(&live) {
-        return Ok(waiting(format!("an older {kind} {:?} to go", id.name)));
-    }
-    if usable(&live) && covers(&live["spec"], &wanted["spec"]) {
+    Ok(match world.cluster.read(id).await? {
+        None => Made::Ended(waiting(format!("{kind} {:?}, which was there a moment ago", id.name))),
+        Some(live) if controller_uid(&live).as_deref() != Some(&node.uid) => Made::Ended(foreign(node, id)),
+        Some(live) if is_leaving(&live) => Made::Ended(waiting(format!("an older {kind} {:?} to go", id.name))),
+        Some(live) => Made::There(live),
+    })
+}
+
+/// Takes one that is there as it is, or lets it go first.
+async fn keep<C: Cluster, S: Sidecar, K: Clock>(
+    world: &World<C, S, K>,
+    id: &ObjectId,
+    live: &Value,
+    keeps: bool,
+) -> Result<Outcome, ClusterError> {
+    if keeps {
         return Ok(Outcome::Done(Vec::new()));
     }
-    world.cluster.delete(id, uid(&live), Propagation::Foreground).await?;
-    Ok(waiting(format!("an older {kind} {:?} to go", id.name)))
+    world.cluster.delete(id, uid(live), Propagation::Foreground).await?;
+    Ok(waiting(format!("an older {} {:?} to go", id.kind.name(), id.name)))
 }
 
 /// Where the Job stands.

@@ -1,7 +1,6 @@
 //! Asks an issuer for the certificate of the TLS proxy, waits for it, and sees that it is served.
 
-use sei_planner::api::{ConditionStatus, CurrentSidecarTls, conditions};
-use sei_planner::inspect::TlsVerdict;
+use sei_planner::api::{CurrentSidecarTls, conditions};
 use sei_planner::node::{Issuer, Presence, Stamp, ValidNode};
 use sei_planner::step::Outcome;
 use sei_planner::task::SidecarCert;
@@ -21,7 +20,7 @@ pub(super) async fn apply<C: Cluster, S: Sidecar, K: Clock>(
     match apply::certificate(world, node).await {
         Err(ClusterError::UnknownKind) => {
             let on = "cert-manager to be installed".to_owned();
-            Ok(at.waiting(world.clock.now(), on, vec![stamp(without_cert_manager())]))
+            Ok(at.waiting(world.clock.now(), on, vec![Stamp::TlsSecret(without_cert_manager())]))
         }
         answer => answer,
     }
@@ -38,7 +37,7 @@ pub(super) async fn wait<C: Cluster, S: Sidecar, K: Clock>(
     let Some(issuer) = issuer(node, asked) else { return Ok(Outcome::Done(Vec::new())) };
     let issued = look(world, node, issuer).await?;
     if issued.verdict.ready {
-        return Ok(Outcome::Done(vec![stamp(issued.verdict)]));
+        return Ok(Outcome::Done(vec![Stamp::TlsSecret(issued.verdict)]));
     }
     if issued.certificate == Presence::Missing {
         return Ok(lost_ground("the Certificate of the TLS proxy is gone"));
@@ -48,7 +47,7 @@ pub(super) async fn wait<C: Cluster, S: Sidecar, K: Clock>(
         node.key.sidecar_certificate(),
         conditions::SIDECAR_TLS_SECRET_READY
     );
-    Ok(at.waiting(world.clock.now(), on, vec![stamp(issued.verdict)]))
+    Ok(at.waiting(world.clock.now(), on, vec![Stamp::TlsSecret(issued.verdict)]))
 }
 
 /// Stamps the issuer once a pod of the applied template serves what is in the Secret: its sidecar answers to a client that
@@ -86,10 +85,4 @@ pub(super) async fn observe<C: Cluster, S: Sidecar, K: Clock>(
 /// Plans of the controller this operator replaces mean the spec's issuer.
 fn issuer<'a>(node: &'a ValidNode, asked: &'a SidecarCert) -> Option<&'a Issuer> {
     node.tls_issuer().map(|spec| asked.issuer.as_ref().unwrap_or(spec))
-}
-
-fn stamp(verdict: TlsVerdict) -> Stamp {
-    let status = if verdict.ready { ConditionStatus::True } else { ConditionStatus::False };
-    let condition = conditions::SIDECAR_TLS_SECRET_READY;
-    Stamp::Check { condition, status, reason: verdict.reason, message: verdict.message }
 }

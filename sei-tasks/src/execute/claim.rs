@@ -12,7 +12,7 @@ use super::checks::SIGNING_KEY;
 use super::keys::{At, all_rules_passed};
 use super::{lost_ground, terminal};
 use crate::object::{text, uid, version};
-use crate::serving::statefulset_id;
+use crate::serving::{pod_id, statefulset_id};
 use crate::world::{Clock, Cluster, ClusterError, Created, Kind, ObjectId, Sidecar, World};
 
 /// Takes the key for this node, or says who has it.
@@ -32,22 +32,62 @@ pub(super) async fn signing_key<C: Cluster, S: Sidecar, K: Clock>(
     take(world, node, at, &secret.secret_name, uid(&claim)).await
 }
 
-/// A StatefulSet that is there already starts its pod, with the key, as soon as there is a claim: so the key is taken, for
-/// a disk to come, before the claim is made. `None` when nothing stands in the way of the claim.
+/// A pod that waits for the claim starts, with the key, as soon as there is one: so the key is taken, for a disk to come,
+/// before the claim, which is not there, is made. `None` when nothing stands in the way of that.
 pub(super) async fn before_a_fresh_disk<C: Cluster, S: Sidecar, K: Clock>(
     world: &World<C, S, K>,
     node: &ValidNode,
     at: At<'_>,
-    claim: &ObjectId,
 ) -> Result<Option<Outcome>, ClusterError> {
     let Some(secret) = &node.signing_key else { return Ok(None) };
-    if world.cluster.read(&statefulset_id(node)).await?.is_none() || world.cluster.read(claim).await?.is_some() {
+    if !pod_would_start(world, node).await? && !lost_its_disk(world, node, &at, secret).await? {
         return Ok(None);
     }
     match take(world, node, at, secret, TO_COME).await? {
         Outcome::Done(_) => Ok(None),
         hindered @ (Outcome::Waiting(_) | Outcome::Failed(_)) => Ok(Some(hindered)),
     }
+}
+
+/// Whether the production pod is there, or will be made.
+async fn pod_would_start<C: Cluster, S: Sidecar, K: Clock>(
+    world: &World<C, S, K>,
+    node: &ValidNode,
+) -> Result<bool, ClusterError> {
+    Ok(world.cluster.read(&statefulset_id(node)).await?.is_some() || world.cluster.read(&pod_id(node)).await?.is_some())
+}
+
+/// Whether this node ran the key on a disk that is no more. What a process that died had sent may still arrive then, and bring
+/// the StatefulSet back.
+async fn lost_its_disk<C: Cluster, S: Sidecar, K: Clock>(
+    world: &World<C, S, K>,
+    node: &ValidNode,
+    at: &At<'_>,
+    secret: &str,
+) -> Result<bool, ClusterError> {
+    let Ok(key) = key_in(world, node, at, secret).await else { return Ok(false) };
+    let Some(lease) = world.cluster.read(&lease_id(world, &key)).await? else { return Ok(false) };
+    let mine = text(&lease, "/spec/holderIdentity") == KeyHolder::of(node).to_string();
+    Ok(mine && volume_of(&lease) != TO_COME)
+}
+
+/// The key in a Secret, or what to do without it.
+async fn key_in<C: Cluster, S: Sidecar, K: Clock>(
+    world: &World<C, S, K>,
+    node: &ValidNode,
+    at: &At<'_>,
+    secret: &str,
+) -> Result<ConsensusKey, Outcome> {
+    let found = at.secret(world, secret).await?;
+    match consensus_key(found.as_ref(), secret, &node.key.namespace) {
+        Verdict::Good(key) => Ok(key),
+        Verdict::NotYet(on) => Err(at.waiting(world.clock.now(), on, Vec::new())),
+        Verdict::Bad(why) => Err(terminal(why)),
+    }
+}
+
+fn lease_id<C: Cluster, S: Sidecar, K: Clock>(world: &World<C, S, K>, key: &ConsensusKey) -> ObjectId {
+    ObjectId::new(Kind::Lease, &world.keys_namespace, key_lease_name(&key.fingerprint))
 }
 
 /// The volume of a key whose disk is still to be made.
@@ -61,17 +101,12 @@ async fn take<C: Cluster, S: Sidecar, K: Clock>(
     secret: &str,
     volume: &str,
 ) -> Result<Outcome, ClusterError> {
-    let found = match at.secret(world, secret).await {
-        Ok(found) => found,
+    let key = match key_in(world, node, &at, secret).await {
+        Ok(key) => key,
         Err(outcome) => return Ok(outcome),
     };
     let now = world.clock.now();
-    let key = match consensus_key(found.as_ref(), secret, &node.key.namespace) {
-        Verdict::Good(key) => key,
-        Verdict::NotYet(on) => return Ok(at.waiting(now, on, Vec::new())),
-        Verdict::Bad(why) => return Ok(terminal(why)),
-    };
-    let id = ObjectId::new(Kind::Lease, &world.keys_namespace, key_lease_name(&key.fingerprint));
+    let id = lease_id(world, &key);
     let lease = world.cluster.read(&id).await?;
     let record = record(world, lease.as_ref()).await?;
     match judge_key(node, &key.fingerprint, volume, &record) {

@@ -1,12 +1,12 @@
 //! Runs tasks in the node's sidecar. An id is asked for before it is posted, so that a crash cannot run a task twice.
 
 use sei_planner::api::{PlannedTask, TaskPlan, TaskStatus};
-use sei_planner::node::{PodFacts, Stamp, ValidNode};
+use sei_planner::node::{PodFacts, Stamp, ValidNode, left_by_the_bootstrap};
 use sei_planner::step::{Failure, Outcome, Waiting};
 use sei_planner::task::{Task, codec};
 
 use super::{bootstrap, lost_ground, pod, terminal, waiting};
-use crate::serving::{Stage, left_by_the_bootstrap, stage, watched_pod};
+use crate::serving::{Stage, stage, watched_pod};
 use crate::sidecars;
 use crate::world::{Clock, Cluster, ClusterError, Sidecar, SidecarError, TaskReport, TaskRequest, TaskState, World};
 

@@ -2,7 +2,7 @@
 
 use sei_planner::inspect::{Verdict, imported_claim, imported_volume};
 use sei_planner::manifests::data_claim;
-use sei_planner::node::{Stamp, ValidNode, controller_uid};
+use sei_planner::node::{Stamp, ValidNode, builds_on_data, controller_uid};
 use sei_planner::step::Outcome;
 
 use super::apply::json;
@@ -22,8 +22,15 @@ pub(super) async fn ensure_data_claim<C: Cluster, S: Sidecar, K: Clock>(
     if node.data_volume.imported {
         return check_import(world, node, &id).await;
     }
-    if let Some(hindered) = before_a_fresh_disk(world, node, at, &id).await? {
-        return Ok(hindered);
+    let may_be_hindered = builds_on_data(at.plan) || node.signing_key.is_some();
+    if may_be_hindered && world.cluster.read(&id).await?.is_none() {
+        if builds_on_data(at.plan) {
+            let on = format!("the watch to show that the claim {:?}, with the data of this plan, is gone", id.name);
+            return Ok(waiting(on));
+        }
+        if let Some(hindered) = before_a_fresh_disk(world, node, at).await? {
+            return Ok(hindered);
+        }
     }
     match world.cluster.create(&id, &json(&data_claim(node, &world.platform))?).await? {
         Created::New(_) => Ok(Outcome::Done(Vec::new())),

@@ -69,7 +69,8 @@ impl Call {
 
 impl HttpSidecar {
     /// Sidecars at their own addresses, or all of them behind `via` (scheme and authority), with the `Host` header of
-    /// each call naming the node's own address: a port-forward, or a played fleet in tests. What stands there ends TLS.
+    /// each call naming the node's own address: a port-forward, or a played fleet in tests. What stands at an `http` address ends
+    /// TLS; an `https` one is the TLS proxy of whichever node is called, with that node's certificate.
     /// `token_file` holds the token that TLS servers are shown; it is read when one is called.
     #[must_use]
     pub fn new(via: Option<Uri>, token_file: PathBuf) -> Self {
@@ -119,11 +120,7 @@ impl HttpSidecar {
         let own: Uri = format!("{}{}", at.url, call.path).parse().map_err(unusable)?;
         let host = own.authority().map(ToString::to_string).unwrap_or_default();
         let target = match &self.via {
-            Some(via) => {
-                format!("http://{}{}", via.authority().map(ToString::to_string).unwrap_or_default(), call.path)
-                    .parse()
-                    .map_err(unusable)?
-            }
+            Some(via) => through(via, &own).map_err(unusable)?,
             None => own,
         };
         let mut request = Request::builder().method(call.method).uri(target).header(HOST, host);
@@ -163,6 +160,15 @@ impl HttpSidecar {
         all.insert(at.url.clone(), TlsClient { certificate: certificate.clone(), client: client.clone() });
         Ok(client)
     }
+}
+
+/// The same path behind `via`.
+fn through(via: &Uri, own: &Uri) -> Result<Uri, http::Error> {
+    let keeps_tls = [via, own].iter().all(|uri| uri.scheme_str() == Some("https"));
+    let authority = via.authority().map(ToString::to_string).unwrap_or_default();
+    let path = own.path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
+    let scheme = if keeps_tls { "https" } else { "http" };
+    Uri::builder().scheme(scheme).authority(authority).path_and_query(path).build()
 }
 
 fn connector() -> HttpConnector {

@@ -27,6 +27,10 @@ const DEADLINE: Duration = Duration::from_secs(30);
 pub trait Views: Send + Sync {
     /// A SeiNode.
     fn node(&self, key: &NodeKey) -> Option<SeiNode>;
+    /// The resourceVersion of a SeiNode.
+    fn version(&self, key: &NodeKey) -> Option<u64> {
+        self.node(key).map(|node| version(&node))
+    }
     /// An object: its metadata, and for pods also spec and status.
     fn object(&self, id: &ObjectId) -> Option<Value>;
     /// Pods in `namespace` that carry all labels of `selector`, with spec and status.
@@ -83,7 +87,11 @@ impl<V: Views> KubeCluster<V> {
         let node: SeiNode = decode(written)?;
         let key = NodeKey::new(node.namespace().unwrap_or_default(), node.name_any());
         let gone = node.metadata.deletion_timestamp.is_some() && node.finalizers().is_empty();
-        self.with_written(|all| if gone { all.remove(&key) } else { all.insert(key, node.clone()) });
+        self.with_written(|all| {
+            // A settled node is not asked for any more, and would stay here for ever.
+            all.retain(|key, ours| self.views.version(key).is_none_or(|watched| watched < version(ours)));
+            if gone { all.remove(&key) } else { all.insert(key, node.clone()) }
+        });
         Ok(node)
     }
 

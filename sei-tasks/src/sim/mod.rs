@@ -178,6 +178,12 @@ impl Sim {
         self.with(|state| state.nodes())
     }
 
+    /// Whether writes of a process that died are still on their way.
+    #[must_use]
+    pub fn has_late_writes(&self) -> bool {
+        self.with(|state| !state.arrivals.is_empty())
+    }
+
     /// Every start of a node's seid, with the configuration it started with.
     #[must_use]
     pub fn seid_starts(&self, key: &NodeKey) -> Vec<SeidStart> {

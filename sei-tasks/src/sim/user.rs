@@ -212,7 +212,6 @@ impl Sim {
             state.sidecars.failures.clear();
             state.sidecars.silent_until.clear();
             state.options.broken_images.clear();
-            state.skew_seconds = 0;
             state.stall = None;
             kubelet::pause(state, false);
         });

@@ -10,11 +10,12 @@ use sei_tasks::sim::{Driver, Random, SeiOperator, Sim};
 use sei_tasks::world::Kind;
 use serde_json::json;
 
-use crate::lives::{CALM_SECONDS, IMAGES, UNSAFE_SECONDS, id, last_moments, manifest};
+use crate::lives::{CALM_SECONDS, IMAGES, UNSAFE_SECONDS, id, manifest};
 use crate::living::secrets::{consensus_keys, secret, validator_with_keys};
 use crate::report::{Tally, layer};
 use crate::size::Size;
 use crate::specs::options;
+use crate::story::last_moments;
 
 const OLD: &str = "old";
 const NEW: &str = "rpc-0";
@@ -144,7 +145,7 @@ fn run(seed: u64) -> Result<(), String> {
 
 #[test]
 fn c4_a_key_moves_and_is_never_in_two_places() {
-    let seeds: Vec<u64> = (1..=Size::chosen().of(20, 200, 10_000)).collect();
+    let seeds: Vec<u64> = (1..=Size::chosen().of(20, 150, 10_000)).collect();
     layer("C4 cutovers", &seeds, |seed| {
         let (began, mut tally) = (Instant::now(), Tally::default());
         tally.count(|| format!("cutover {seed}"), began, run(*seed));

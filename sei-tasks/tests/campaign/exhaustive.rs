@@ -25,11 +25,11 @@ const LIMIT_SECONDS: i64 = 12 * 3600;
 /// The faults of which two meet: those of the process and of the way to the API server.
 const IN_PAIRS: [Fault; 5] =
     [Fault::Crash(Point::Before), Fault::Crash(Point::After), Fault::LostRequest, Fault::LostAnswer, Fault::Conflict];
-/// Before a change is merged, of the faults that come first one in so many runs, with all that follow: 2.7 % of the pairs. No
+/// Before a change is merged, of the faults that come first one in so many runs, with all that follow: 2 % of the pairs. No
 /// multiple of the number of faults, so that each fault comes first.
-const FIRST_ONE_IN: u64 = 37;
-/// Before a change is merged, mishaps come before one call in so many.
-const CALLS_PER_MISHAP: u64 = 3;
+const FIRST_ONE_IN: u64 = 49;
+/// Before a change is merged, mishaps, and what is late or refused, befall one call in so many.
+const CALLS_PER_RARITY: u64 = 10;
 
 /// What happens to the node each time it has come to rest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -173,8 +173,8 @@ fn key() -> NodeKey {
 #[derive(Clone, Copy)]
 struct Choice<'a> {
     faults: &'a [Fault],
-    /// Mishaps come before one call in so many.
-    calls_per_mishap: u64,
+    /// Mishaps, and what is late or refused rather than lost, befall one call in so many.
+    calls_per_rarity: u64,
     /// For pairs: one in so many of the faults that come first; absent for single faults.
     one_in: Option<u64>,
     rotation: u64,
@@ -183,15 +183,10 @@ struct Choice<'a> {
 impl Choice<'_> {
     fn single(&self, fault: Fault, call: u64) -> bool {
         match fault {
-            Fault::Mishap(_) => (call + self.rotation).is_multiple_of(self.calls_per_mishap),
-            Fault::Crash(_)
-            | Fault::Late(_)
-            | Fault::LostRequest
-            | Fault::LostAnswer
-            | Fault::Conflict
-            | Fault::Overloaded
-            | Fault::Forbidden
-            | Fault::Stale(_) => true,
+            Fault::Mishap(_) | Fault::Late(_) | Fault::Overloaded | Fault::Forbidden | Fault::Stale(_) => {
+                (call + self.rotation).is_multiple_of(self.calls_per_rarity)
+            }
+            Fault::Crash(_) | Fault::LostRequest | Fault::LostAnswer | Fault::Conflict => true,
         }
     }
 
@@ -383,8 +378,8 @@ fn c2_every_fault_at_every_call() {
     let kinds = &kinds[..size.of(2, kinds.len(), kinds.len()).min(kinds.len())];
     let some = [Fault::Crash(Point::After), Fault::LostAnswer];
     let faults = size.of(&some[..], &Fault::ALL, &Fault::ALL);
-    let calls_per_mishap = size.of(1, CALLS_PER_MISHAP, 1);
-    let choice = Choice { faults, calls_per_mishap, one_in: None, rotation: rotation() };
+    let calls_per_rarity = size.of(1, CALLS_PER_RARITY, 1);
+    let choice = Choice { faults, calls_per_rarity, one_in: None, rotation: rotation() };
     layer("C2 single faults", kinds, |kind| explore(kind, choice));
 }
 
@@ -399,6 +394,6 @@ fn c3_every_fault_after_another() {
     let kinds = kinds();
     let kinds = &kinds[..size.of(1, kinds.len(), kinds.len()).min(kinds.len())];
     let one_in = Some(size.of(389, FIRST_ONE_IN, 1));
-    let choice = Choice { faults: &IN_PAIRS, calls_per_mishap: 1, one_in, rotation: rotation() };
+    let choice = Choice { faults: &IN_PAIRS, calls_per_rarity: 1, one_in, rotation: rotation() };
     layer("C3 pairs of faults", kinds, |kind| explore(kind, choice));
 }

@@ -19,6 +19,7 @@ mod living;
 mod report;
 mod size;
 mod specs;
+mod story;
 
 #[global_allocator]
 static ALLOCATOR: MiMalloc = MiMalloc;

@@ -1,4 +1,4 @@
-//! Users change their minds: while an edit is followed it is taken back, or another one is made. In the campaign at every turn.
+//! Users change their minds: while an edit is followed it is taken back, or another one is made. In the nightly campaign at every turn.
 
 use sei_tasks::sim::Turn;
 use sei_tasks::world::{Kind, ObjectId};
@@ -16,17 +16,23 @@ fn fork(life: &Life) -> Life {
     Life { driver: life.driver.fork(), key: life.key.clone() }
 }
 
-/// Outside of the campaign, one turn in so many, others for each edit.
-const TURNS_PER_TRY: usize = 7;
+/// One turn in so many is tried, others for each edit.
+fn turns_per_try() -> usize {
+    match std::env::var("CAMPAIGN").as_deref() {
+        Ok("nightly") => 1,
+        Ok(_) => 2,
+        Err(_) => 7,
+    }
+}
 
 /// Lets the edit run, and calls `meanwhile` with a copy of the world at each of its turns, or at some of them.
 pub(crate) fn at_every_turn(running: &Life, edit: &Edit, mut meanwhile: impl FnMut(Life, usize)) {
     let mut life = fork(running);
     make(&life.sim(), &life, &[*edit]);
-    let all = std::env::var_os("CAMPAIGN").is_some();
-    let first = edit.name.len() % TURNS_PER_TRY;
+    let turns_per_try = turns_per_try();
+    let first = edit.name.len() % turns_per_try;
     for turn in 0.. {
-        if all || turn % TURNS_PER_TRY == first {
+        if turn % turns_per_try == first {
             meanwhile(fork(&life), turn);
         }
         match life.driver.turn().unwrap_or_else(|stopped| panic!("{}: {stopped}", edit.name)) {

@@ -44,8 +44,6 @@ impl Life {
     }
 
     pub fn on(platform: Platform, spec: Value, options: Options) -> Self {
-        let sim = Sim::new(options);
-        let driver = sim.drive(SeiOperator { platform });
         let mut manifest = json!({
             "apiVersion": "sei.io/v1alpha1", "kind": "SeiNode",
             "metadata": {"namespace": "nodes", "name": "rpc-0"},
@@ -54,8 +52,15 @@ impl Life {
         for (key, value) in spec.as_object().unwrap() {
             manifest["spec"][key] = value.clone();
         }
-        sim.user_apply(manifest).unwrap();
-        Self { driver, key: NodeKey::new("nodes", "rpc-0") }
+        Self::applied(platform, [manifest], options)
+    }
+
+    /// A world with these objects, the last of which is the node; nothing has happened yet.
+    pub fn applied(platform: Platform, manifests: impl IntoIterator<Item = Value>, options: Options) -> Self {
+        let sim = Sim::new(options);
+        let driver = sim.drive(SeiOperator { platform });
+        let last = manifests.into_iter().map(|manifest| sim.user_apply(manifest).unwrap()).last().expect("a node");
+        Self { driver, key: NodeKey::new(last.namespace, last.name) }
     }
 
     pub fn running(full_node: Value) -> Self {

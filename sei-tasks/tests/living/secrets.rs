@@ -1,6 +1,6 @@
 //! Secrets that nodes of tests need, as a user provides them.
 
-use rcgen::{CertifiedKey, generate_simple_self_signed};
+use rcgen::{CertificateParams, KeyPair, date_time_ymd};
 use sei_planner::names::NodeKey;
 use serde_json::{Value, json};
 
@@ -70,14 +70,30 @@ pub fn certificate(names: &[&str]) -> Value {
     certificate_in("nodes", "rpc-0-tls", names)
 }
 
+/// One for the names of `nodes/rpc-0`, valid from one date to another.
+pub fn certificate_valid(from: (i32, u8, u8), until: (i32, u8, u8)) -> Value {
+    let mut params = params(&NAMES);
+    (params.not_before, params.not_after) =
+        (date_time_ymd(from.0, from.1, from.2), date_time_ymd(until.0, until.1, until.2));
+    tls_secret("nodes", "rpc-0-tls", &params)
+}
+
 pub fn certificate_in(namespace: &str, name: &str, names: &[&str]) -> Value {
-    let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
-    let CertifiedKey { cert, signing_key } = generate_simple_self_signed(names).unwrap();
+    tls_secret(namespace, name, &params(names))
+}
+
+fn params(names: &[&str]) -> CertificateParams {
+    CertificateParams::new(names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>()).unwrap()
+}
+
+fn tls_secret(namespace: &str, name: &str, params: &CertificateParams) -> Value {
+    let key = KeyPair::generate().unwrap();
+    let certificate = params.self_signed(&key).unwrap();
     let base64 = |text: String| json!(k8s_openapi::ByteString(text.into_bytes()));
     json!({
         "apiVersion": "v1", "kind": "Secret", "type": "kubernetes.io/tls",
         "metadata": {"namespace": namespace, "name": name},
-        "data": {"tls.crt": base64(cert.pem()), "tls.key": base64(signing_key.serialize_pem())},
+        "data": {"tls.crt": base64(certificate.pem()), "tls.key": base64(key.serialize_pem())},
     })
 }
 

@@ -62,6 +62,9 @@ fn node(result: &Outcome, paint: Paint) -> String {
         text += &format!("  WHY  {why}\n");
     }
     if let Some(edit) = &result.edit {
+        if result.plan.as_ref().is_some_and(|plan| edit.state == State::Changed && !plan.tasks.iter().any(restarts)) {
+            text += "  nothing restarts\n";
+        }
         text += &consequences(edit, paint);
     }
     let told = |problem: &&Problem| result.edit.as_ref().is_some_and(|edit| edit.refuses(problem));
@@ -99,6 +102,7 @@ fn consequences(edit: &Edit, paint: Paint) -> String {
     for field in &edit.fields {
         let (word, paints) = match field.fate {
             Fate::Followed => ("followed ", Paint::green as fn(Paint, &str) -> String),
+            Fate::NoChange => ("no change", Paint::green as fn(Paint, &str) -> String),
             Fate::Waits => ("waits    ", Paint::yellow as fn(Paint, &str) -> String),
             Fate::CreationOnly | Fate::Ignored => ("no effect", Paint::yellow as fn(Paint, &str) -> String),
             Fate::Refused => ("refused  ", Paint::red as fn(Paint, &str) -> String),

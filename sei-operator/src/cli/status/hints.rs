@@ -125,12 +125,17 @@ impl About<'_> {
     }
 
     fn tls(&self) -> Option<Hint> {
-        let missing = self.not(conditions::SIDECAR_TLS_SECRET_READY)?;
+        let condition = self.status.condition(conditions::SIDECAR_TLS_SECRET_READY)?;
+        let what = match condition.status {
+            ConditionStatus::False => "cannot be used",
+            ConditionStatus::True if condition.reason == conditions::TLS_SECRET_EXPIRES_SOON => "is to be renewed",
+            ConditionStatus::True | ConditionStatus::Unknown => return None,
+        };
         let tls = self.node.spec.sidecar.as_ref()?.tls.as_ref()?;
-        let text = format!("the sidecar's certificate cannot be used ({}): {}", missing.reason, missing.message);
+        let text = format!("the sidecar's certificate {what} ({}): {}", condition.reason, condition.message);
         let commands = match &tls.secret_name {
             Some(name) => vec![self.kubectl(&format!("get secret {name}"))],
-            None if missing.reason == conditions::CERT_MANAGER_MISSING => vec!["sei-operator check".to_owned()],
+            None if condition.reason == conditions::CERT_MANAGER_MISSING => vec!["sei-operator check".to_owned()],
             None => vec![
                 self.kubectl(&format!("get certificate {}", self.key.sidecar_certificate())),
                 self.kubectl("get certificaterequests"),

@@ -85,21 +85,24 @@ fn what_blocks_has_a_command() {
                seinode rpc-0 -n sei --overwrite sei.io/acknowledge=1a2b3c4d";
     let outdated = "the operator would make the pod differently now; it does so with the next update, or at once: kubectl \
                     annotate seinode rpc-0 -n sei --overwrite sei.io/refresh=9f8e";
-    let tls = |secret: Value| {
+    let tls = |source: Value, (status, reason, message): (&'static str, &'static str, &'static str)| {
         move |node: &mut Value| {
-            node["spec"]["sidecar"] = json!({"tls": secret});
+            node["spec"]["sidecar"] = json!({"tls": source});
             node["status"]["sidecarTLS"] = json!({"secretName": "s", "requiredDNSNames": ["rpc-0.sei.svc"]});
-            let missing = condition("SidecarTLSSecretReady", "False", "TLSSecretNotFound", "there is no Secret \"s\"");
-            node["status"]["conditions"] = json!([missing]);
+            node["status"]["conditions"] = json!([condition("SidecarTLSSecretReady", status, reason, message)]);
         }
     };
+    let missing = ("False", "TLSSecretNotFound", "there is no Secret \"s\"");
+    let expires = ("True", "TLSSecretExpiresSoon", "its certificate expires soon: at 2026-01-08T00:00:00Z");
     let nodes = [
         ("asked", node(with(vec![condition("AwaitingAcknowledgement", "True", "DataVolumeLost", ask)]))),
         ("refused", node(with(vec![condition("SpecAccepted", "False", "InvalidSpec", "spec.image is empty")]))),
         ("key in use", node(with(vec![condition("SigningKeyReady", "False", "SigningKeyInUse", "sei/val-1/u2")]))),
         ("sidecar", node(with(vec![condition("SidecarReady", "False", "Unreachable", "no route to host")]))),
-        ("tls by secret", node(tls(json!({"secretName": "s"})))),
-        ("tls by issuer", node(tls(json!({"issuerName": "letsencrypt"})))),
+        ("tls by secret", node(tls(json!({"secretName": "s"}), missing))),
+        ("tls by issuer", node(tls(json!({"issuerName": "letsencrypt"}), missing))),
+        ("certificate by secret", node(tls(json!({"secretName": "s"}), expires))),
+        ("certificate by issuer", node(tls(json!({"issuerName": "letsencrypt"}), expires))),
         ("deleted", node(|node| node["metadata"]["deletionTimestamp"] = NOW.into())),
         ("edited", node(|node| node["spec"]["image"] = "registry.example/seid:v3".into())),
         (

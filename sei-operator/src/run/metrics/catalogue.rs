@@ -137,6 +137,15 @@ pub(super) static SIDECAR_READY: Metric<2> = Metric {
     series: "1 a node that came up",
 };
 
+/// Until when the certificate of the sidecar is valid.
+pub(super) static CERTIFICATE_NOT_AFTER: Metric<2> = Metric {
+    stem: "sei_controller_seinode_sidecar_certificate_not_after_timestamp",
+    form: Form::Timestamp,
+    labels: ["namespace", "name"],
+    help: "When the certificate in the TLS Secret of the sidecar expires, or expired, as the Secret was read last; absent while it holds none that can be read.",
+    series: "1 a node with sidecar TLS",
+};
+
 /// Active plans.
 pub(super) static PLAN_ACTIVE: Metric<2> = Metric {
     stem: "sei_controller_plan_active",
@@ -228,13 +237,14 @@ pub(super) static RECONCILE_ERRORS: Metric<3> = Metric {
 };
 
 /// Every metric, gauges first, in the order of the text.
-pub(crate) fn catalogue() -> [Row; 15] {
+pub(crate) fn catalogue() -> [Row; 16] {
     [
         LEADER.row(),
         PHASE.row(),
         PHASE_SINCE.row(),
         CONDITION.row(),
         SIDECAR_READY.row(),
+        CERTIFICATE_NOT_AFTER.row(),
         PLAN_ACTIVE.row(),
         PLAN_SINCE.row(),
         TASK_WAITING.row(),

@@ -5,16 +5,16 @@ use std::collections::BTreeMap;
 use kube::ResourceExt;
 use kube::core::DynamicObject;
 use sei_planner::api::{
-    ConditionStatus, NodePhase, PlanPhase, SeiNodeSpec, SeiNodeStatus, TaskPlan, TaskStatus, conditions,
+    ConditionStatus, NodePhase, PlanPhase, SeiNode, SeiNodeStatus, TaskPlan, TaskStatus, conditions,
 };
 use sei_planner::names::NodeKey;
-use serde::Deserialize;
 
 use super::catalogue::{
-    CONDITION, LEADER, Labels, Metric, PHASE, PHASE_SINCE, PLAN_ACTIVE, PLAN_SINCE, SIDECAR_READY, TASK_WAITING,
-    UNREADABLE,
+    CERTIFICATE_NOT_AFTER, CONDITION, LEADER, Labels, Metric, PHASE, PHASE_SINCE, PLAN_ACTIVE, PLAN_SINCE,
+    SIDECAR_READY, TASK_WAITING, UNREADABLE,
 };
 use super::{CONTROLLER, known_task, plan_type};
+use crate::run::packed::unpack;
 
 /// The series of each gauge, by the stem of its name.
 #[derive(Debug, Default)]
@@ -63,6 +63,9 @@ impl Gauges {
             let ready = condition.status == ConditionStatus::True;
             self.set(&SIDECAR_READY, [namespace, name], i64::from(ready));
         }
+        if let Some(expires) = status.sidecar_certificate_not_after {
+            self.set(&CERTIFICATE_NOT_AFTER, [namespace, name], expires.unix_seconds());
+        }
         let plan = active_plan(status);
         *self.value(&PLAN_ACTIVE, [CONTROLLER, namespace]) += i64::from(plan.is_some());
         if let Some(plan) = plan {
@@ -97,7 +100,5 @@ fn active_plan(status: &SeiNodeStatus) -> Option<&TaskPlan> {
 
 /// The status of a node, unless this version cannot read the node.
 fn status_of(node: &DynamicObject) -> Option<SeiNodeStatus> {
-    SeiNodeSpec::deserialize(&node.data["spec"]).ok()?;
-    let status = Option::<SeiNodeStatus>::deserialize(&node.data["status"]).ok()?;
-    Some(status.unwrap_or_default())
+    Some(unpack::<SeiNode>(node).ok()?.status.unwrap_or_default())
 }

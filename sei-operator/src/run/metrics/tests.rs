@@ -95,6 +95,7 @@ fn came_up(fleet: &mut Fleet) -> Value {
     let mut running = status("Running", "00:01:40");
     running["plan"] = plan("p", Some("Bootstrap"), "Complete", &json!([task("config-apply", "Complete", 1, false)]));
     running["conditions"] = json!([condition("SidecarReady", "True", "Ready")]);
+    running["sidecarCertificateNotAfter"] = "2026-04-01T00:00:00Z".into();
     fleet.becomes(&mut node, running, "00:01:40");
     node
 }

@@ -25,7 +25,7 @@ pub(super) use leaks::Canaries;
 use crate::sim::api::Request;
 use crate::sim::controllers::kubelet::{self, SEID};
 use crate::sim::controllers::statefulset::REVISION_LABEL;
-use crate::sim::json::{number, text};
+use crate::sim::json::{list, number, text};
 use crate::sim::sidecar;
 use crate::sim::state::{State, node_id, node_label};
 use crate::sim::store::{controller_uid, is_leaving, show};
@@ -82,10 +82,14 @@ type Finding = Option<(&'static str, String)>;
 
 /// S9: no effect on a view that is older than this process's own last write to the node.
 fn out_of_date(state: &State, key: &NodeKey, request: &Request<'_>) -> Finding {
-    let seen = state.process.look.as_ref()?.versions.iter().filter_map(|version| version.parse::<u64>().ok()).max()?;
-    let stale = seen < state.process.own_version(key);
+    let stale = newest_seen(state)? < state.process.own_version(key);
     let effect = request.verb().is_write() || matches!(request, Request::Submit(..));
     (stale && effect).then(|| ("S9", format!("{key}: {:?} on a view older than the own last write", request.verb())))
+}
+
+/// The newest resourceVersion of the node that the reconcile under way saw.
+fn newest_seen(state: &State) -> Option<u64> {
+    state.process.look.as_ref()?.versions.iter().filter_map(|version| version.parse().ok()).max()
 }
 
 /// S10: a process that was told that a task was accepted does not post it again while the task is there and did not fail.
@@ -100,19 +104,26 @@ fn plan_first(state: &State, key: &NodeKey, what: &str) -> Finding {
     if node.is_some_and(|node| is_leaving(node)) {
         return None;
     }
-    let active = node.is_some_and(|node| text(node, "/status/plan/phase") == "Active");
+    let active = plans(state, key).any(|plan| text(plan, "/phase") == "Active");
     (!active).then(|| ("S8", format!("{what}: {key} has no active plan stored")))
 }
 
 /// S8: a task that is submitted stands in the stored plan, under its id, and is not over.
 fn planned_task(state: &State, key: &NodeKey, request: &TaskRequest) -> Finding {
-    let plan = state.node(key)?.status?.plan?;
-    if plan.phase != PlanPhase::Active {
-        return None;
-    }
-    let known = plan.tasks.iter().any(|task| task.id == request.id && task.kind == request.kind);
+    let mut active = plans(state, key).filter(|plan| text(plan, "/phase") == "Active").peekable();
+    active.peek()?;
+    let is_it = |task: &Value| text(task, "/id") == request.id && text(task, "/type") == request.kind;
+    let known = active.any(|plan| list(plan, "/tasks").iter().any(is_it));
     let (kind, id) = (request.kind, &request.id);
     (!known).then(|| ("S8", format!("{kind} {id} is not in the stored plan of {key}")))
+}
+
+/// The plan that is stored, and the one that was stored in the status which this reconcile read: somebody else may have
+/// written status since.
+fn plans<'a>(state: &'a State, key: &NodeKey) -> impl Iterator<Item = &'a Value> {
+    let id = node_id(key);
+    let read = newest_seen(state).and_then(|version| state.store.version(&id, version));
+    [state.store.get(&id), read].into_iter().flatten().filter_map(|node| node.pointer("/status/plan"))
 }
 
 fn node_uid(state: &State, key: &NodeKey) -> String {

@@ -3,7 +3,7 @@
 
 use schemars::JsonSchema;
 use sei_planner::api::{SeiNode, TaskPlan};
-use sei_planner::node::{Effect, effect};
+use sei_planner::node::{DRIFT, Effect, effect, is_within};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -27,6 +27,8 @@ pub(in crate::cli) struct EditedField {
 pub(in crate::cli) enum Fate {
     /// The plan follows it.
     Followed,
+    /// What runs is so already, as with a default that is written out.
+    NoChange,
     /// No plan follows it yet.
     Waits,
     /// It was read when the node was created, and never again.
@@ -98,20 +100,28 @@ fn judged(change: Change, ground: Ground<'_>) -> EditedField {
             (Fate::Refused, "is not followed: the spec is refused, and the node runs on as it is")
         }
         Ground::New => (Fate::Followed, "is part of the first plan"),
-        Ground::Running(plan) => on_running(effect(&change.field).unwrap_or(Effect::Ignored), plan),
+        Ground::Running(plan) => on_running(&change.field, plan),
     };
     EditedField { change, fate, says: says.to_owned() }
 }
 
-fn on_running(effect: Effect, plan: Option<&TaskPlan>) -> (Fate, &'static str) {
+fn on_running(field: &str, plan: Option<&TaskPlan>) -> (Fate, &'static str) {
+    let effect = effect(field).unwrap_or(Effect::Ignored);
     match effect {
-        Effect::Followed if plan.is_some() => (Fate::Followed, "is what the plan is for"),
-        Effect::Followed => (Fate::Followed, "changes nothing of what runs"),
+        Effect::Followed if plan.is_some_and(|plan| is_for(plan, field)) => (Fate::Followed, "is what the plan is for"),
+        Effect::Followed => (Fate::NoChange, "asks for what is there already"),
         Effect::AtDeletion | Effect::Fixed => (Fate::Waits, effect.says()),
         Effect::Refused => (Fate::Refused, effect.says()),
         Effect::AtCreation => (Fate::CreationOnly, effect.says()),
         Effect::Ignored => (Fate::Ignored, effect.says()),
     }
+}
+
+/// Whether the plan has this field among its differences; one that is not about differences is for every field. What is written
+/// out as it was by default is none.
+fn is_for(plan: &TaskPlan, field: &str) -> bool {
+    let mut rows = DRIFT.iter().filter(|(kind, _)| plan.drift.contains(kind)).flat_map(|(_, fields)| fields.iter());
+    plan.drift.is_empty() || rows.any(|row| is_within(field, row))
 }
 
 #[cfg(test)]

@@ -137,7 +137,10 @@ fn change(plans: &mut Plans, earlier: &Document, document: &Document, platform: 
         (true, _, true) => Ground::Running(planned.plan.as_ref()),
     };
     let fields = edited(&old, &new, ground);
-    let risks = risks::of_change(&old, &new, planned.disruptive);
+    let risks = match ground {
+        Ground::RefusedByServer | Ground::RefusedByPlanner => Vec::new(),
+        Ground::New | Ground::Running(_) => risks::of_change(&old, &new, planned.disruptive),
+    };
     let state = if old.spec == new.spec { State::Unchanged } else { State::Changed };
     result.edit = Some(Edit { state, accepted: refusals.is_empty(), refusals, fields, risks });
     let said = planned.problems.iter().map(|p| document.problem(p.code, &p.field, &p.message));

@@ -25,6 +25,10 @@ pub(in crate::cli) enum RiskKind {
     Slashing,
     /// The chain's data may be lost, or be that of something else.
     Data,
+    /// Others or fewer can call the sidecar.
+    Access,
+    /// A later edit cannot take it back.
+    NoWayBack,
 }
 
 impl RiskKind {
@@ -34,44 +38,74 @@ impl RiskKind {
             Self::PodRestart => "pod restart",
             Self::Slashing => "slashing",
             Self::Data => "data",
+            Self::Access => "access",
+            Self::NoWayBack => "no way back",
         }
     }
 }
 
-/// The risks of an edit of a node that runs, which replaces the pod `restarts` times.
+/// The risks of an edit that takes place, of a node that runs, and which replaces the pod `restarts` times.
 pub(super) fn of_change(old: &SeiNode, new: &SeiNode, restarts: u32) -> Vec<Risk> {
-    let mut risks = Vec::new();
-    let mut risk = |kind, message: String| risks.push(Risk { kind, message });
-    if restarts > 0 {
-        let pod = key(new).pod();
-        risk(
-            RiskKind::PodRestart,
-            format!("{pod} is replaced: the node serves nothing until the new pod has caught up"),
-        );
-    }
-    match (signing_secret(old), signing_secret(new)) {
-        (Some(_), Some(secret)) if restarts > 0 => risk(
-            RiskKind::Slashing,
-            format!(
-                "the validator that signs with the key in {secret} restarts: it misses blocks, and is jailed when it misses too many"
-            ),
+    let restart = (restarts > 0).then(|| restart(&key(new).pod(), restarts));
+    let about = [restart, slashing(old, new, restarts), access(old, new)].into_iter().flatten();
+    about.chain(no_way_back(old, new)).collect()
+}
+
+fn restart(pod: &str, times: u32) -> Risk {
+    let times = if times == 1 { "once".to_owned() } else { format!("{times} times") };
+    let message = format!("{pod} restarts {times}: the node serves nothing until the new pod has caught up");
+    Risk { kind: RiskKind::PodRestart, message }
+}
+
+fn slashing(old: &SeiNode, new: &SeiNode, restarts: u32) -> Option<Risk> {
+    let message = match (signing_secret(old), signing_secret(new)?) {
+        (Some(_), secret) if restarts > 0 => format!(
+            "the validator that signs with the key in {secret} restarts: it misses blocks, and is jailed when it misses too many"
         ),
-        (None, Some(secret)) => risk(
-            RiskKind::Slashing,
-            format!(
-                "the node starts to sign with the key in {secret} once it has caught up: whoever signs with a copy of it must have stopped, for signing twice is punished for ever"
-            ),
+        (Some(_), _) => return None,
+        (None, secret) => format!(
+            "the node starts to sign with the key in {secret} once it has caught up: make sure that the old validator is stopped and stays so, for signing twice is punished for ever"
         ),
-        (Some(_) | None, Some(_) | None) => {}
-    }
-    risks
+    };
+    Some(Risk { kind: RiskKind::Slashing, message })
+}
+
+fn access(old: &SeiNode, new: &SeiNode) -> Option<Risk> {
+    let message = match (has_tls(old), has_tls(new)) {
+        (false, true) => "whoever calls the sidecar must do so over TLS, and show a token that may",
+        (true, false) => "the sidecar answers whoever reaches it, without TLS and without a token",
+        (true, true) | (false, false) => return None,
+    };
+    Some(Risk { kind: RiskKind::Access, message: message.to_owned() })
+}
+
+fn no_way_back(old: &SeiNode, new: &SeiNode) -> impl Iterator<Item = Risk> {
+    let becomes = |has: fn(&SeiNode) -> bool| !has(old) && has(new);
+    let about = [
+        (
+            becomes(|node| node.spec.validator.is_some()),
+            "the node stays a validator: no other mode follows it on its disk",
+        ),
+        (becomes(|node| signing_secret(node).is_some()), "the keys stay: neither Secret is changed or removed later"),
+        (becomes(has_keyring), "the operator keyring stays: its Secret is not changed or removed later"),
+    ];
+    let told = about.into_iter().filter(|(holds, _)| *holds);
+    told.map(|(_, message)| Risk { kind: RiskKind::NoWayBack, message: message.to_owned() })
+}
+
+fn has_tls(node: &SeiNode) -> bool {
+    node.spec.sidecar.as_ref().is_some_and(|sidecar| sidecar.tls.is_some())
+}
+
+fn has_keyring(node: &SeiNode) -> bool {
+    node.spec.validator.as_ref().is_some_and(|validator| validator.operator_keyring.is_some())
 }
 
 /// The risks of a node that was not there before.
 pub(super) fn of_new(node: &SeiNode) -> Vec<Risk> {
     let message = |secret| {
         format!(
-            "the node starts to sign with the key in {secret}: whoever signs with a copy of it must have stopped, for signing twice is punished for ever"
+            "the node starts to sign with the key in {secret}: make sure that the old validator is stopped and stays so, for signing twice is punished for ever"
         )
     };
     signing_secret(node).map(|secret| Risk { kind: RiskKind::Slashing, message: message(secret) }).into_iter().collect()
