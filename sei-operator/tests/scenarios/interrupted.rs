@@ -27,6 +27,8 @@ const LIFE_MAX: Duration = Duration::from_millis(900);
 const WRITES_REPEATED_MAX: usize = 3;
 /// Every second sidecar takes so long for a task.
 const TASK_TIME: Duration = Duration::from_millis(300);
+/// Or so long, so that no node is through while an API server starts.
+const LONG_TASK_TIME: Duration = Duration::from_secs(2);
 /// Nodes that come up while the API server comes and goes.
 const FLEET: usize = 20;
 const API_SERVER_KILLS: usize = 3;
@@ -36,7 +38,7 @@ const STORM: Duration = Duration::from_secs(12);
 pub(crate) async fn operator_killed_at_random(world: Arc<World>) {
     let fleet = Fleet::new(world.served_place("killed-at-random").await, KILLS);
     let mut random = random::seeded();
-    slow_every_second_sidecar(&fleet);
+    slow_every_second_sidecar(&fleet, TASK_TIME);
     let (mark, began) = (world.audit.mark(), Instant::now());
     let mut interrupted = vec![0; KILLS];
     for life in 0..KILLS {
@@ -62,7 +64,7 @@ pub(crate) async fn operator_killed_at_random(world: Arc<World>) {
 pub(crate) async fn api_server_restarted(world: Arc<World>) {
     let fleet = Fleet::new(world.served_place("api-server-restarted").await, FLEET);
     let mut random = random::seeded();
-    slow_every_second_sidecar(&fleet);
+    slow_every_second_sidecar(&fleet, LONG_TASK_TIME);
     let (mark, began) = (world.audit.mark(), Instant::now());
     fleet.create(&specs::from_s3()).await;
     for _ in 0..API_SERVER_KILLS {
@@ -131,8 +133,8 @@ async fn storm(fleet: &Fleet, name: &str) -> usize {
     written
 }
 
-fn slow_every_second_sidecar(fleet: &Fleet) {
-    fleet.names.iter().step_by(2).for_each(|name| fleet.place.sidecar(name).delay(TASK_TIME));
+fn slow_every_second_sidecar(fleet: &Fleet, task_time: Duration) {
+    fleet.names.iter().step_by(2).for_each(|name| fleet.place.sidecar(name).delay(task_time));
 }
 
 /// Every node comes up, each of its objects is made once, each of its tasks runs once, nothing is deleted.

@@ -38,6 +38,7 @@ pub(crate) struct ControlPlane {
     dir: TempDir,
     api_port: u16,
     servers: Mutex<Vec<Server>>,
+    certificates: Certificates,
 }
 
 /// A process of the control plane, and how to start it.
@@ -74,15 +75,16 @@ impl ControlPlane {
         let mut dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a temporary directory");
         dir.disable_cleanup(std::env::var_os(KEEP).is_some());
         let started = Instant::now();
-        let plane = Self::spawn_servers(&bin, dir);
+        let plane = Self::spawn_api_server(&bin, dir);
         let admin = plane.client("admin").await;
         plane.wait_until_ready(&admin).await;
+        plane.spawn_its_clients(&bin);
         furnish(&admin).await;
         println!("control plane up in {:.1} s: {}", started.elapsed().as_secs_f64(), plane.dir().display());
         plane
     }
 
-    fn spawn_servers(bin: &Path, dir: TempDir) -> Self {
+    fn spawn_api_server(bin: &Path, dir: TempDir) -> Self {
         let [api_port, etcd_port, peer_port] = free_ports();
         let files = Files { dir: dir.path() };
         let certificates = Certificates::create(dir.path());
@@ -92,11 +94,19 @@ impl ControlPlane {
         let servers = vec![
             start("etcd", files.etcd(etcd_port, peer_port)),
             start(API_SERVER, files.api_server(api_port, etcd_port, &certificates)),
-            start("kube-controller-manager", files.controllers(&certificates)),
+        ];
+        ControlPlane { group, dir, api_port, servers: Mutex::new(servers), certificates }
+    }
+
+    /// Those that give up when there is no API server for ten seconds.
+    fn spawn_its_clients(&self, bin: &Path) {
+        let files = Files { dir: self.dir() };
+        let start = |name, arguments| Server::start(&self.group, bin, self.dir(), name, arguments);
+        self.servers().extend([
+            start("kube-controller-manager", files.controllers(&self.certificates)),
             start("kube-scheduler", files.scheduler()),
             start(KUBELET, files.kubelet()),
-        ];
-        ControlPlane { group, dir, api_port, servers: Mutex::new(servers) }
+        ]);
     }
 
     /// The directory with `<user>.conf`, `audit.log` and `<server>.log`.

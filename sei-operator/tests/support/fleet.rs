@@ -17,7 +17,7 @@ const HANDS: usize = 16;
 /// One list of all nodes each time.
 const POLL: Duration = Duration::from_millis(250);
 /// Generous: it bounds a hang, it measures nothing.
-const DEADLINE: Duration = Duration::from_secs(180);
+const DEADLINE: Duration = Duration::from_secs(300);
 
 /// Nodes `rpc-0`, `rpc-1` and so on. Their pods come once and stay.
 pub(crate) struct Fleet {
