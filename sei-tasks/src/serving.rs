@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use sei_planner::api::TaskPlan;
-use sei_planner::manifests::bootstrap_labels;
+use sei_planner::manifests::{RPC_PORT, bootstrap_labels};
 use sei_planner::node::{PodFacts, ValidNode, controller_uid};
 use serde_json::Value;
 
@@ -48,6 +48,11 @@ pub(crate) fn bootstrap_pod<C: Cluster, S: Sidecar, K: Clock>(
     let job = world.cluster.cached(&job_id(node))?;
     let pods = world.cluster.cached_pods(&node.key.namespace, &bootstrap_labels(node));
     pods.into_iter().find(|pod| controller_uid(pod).as_deref() == job["metadata"]["uid"].as_str())
+}
+
+/// RPC of the node's seid, by the name that the Service gives to its pod.
+pub(crate) fn rpc_url(node: &ValidNode) -> String {
+    format!("http://{}:{RPC_PORT}", node.key.pod_host())
 }
 
 /// The production pod.

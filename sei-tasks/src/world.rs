@@ -1,7 +1,7 @@
 //! The traits behind which all I/O happens. Nothing else in the workspace touches a cluster, a sidecar, a clock or a
 //! source of randomness; the real adapters and the simulated world implement the same traits. [`World`] holds one of each.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::sync::Arc;
 
@@ -352,6 +352,12 @@ pub trait Sidecar: Send + Sync {
 
     /// `GET /status` of the RPC of the seid beside it, at this URL without a trailing slash.
     fn chain(&self, rpc: &str) -> impl Future<Output = Result<ChainHead, SidecarError>> + Send;
+
+    /// `GET /commit?height=` of the same RPC: addresses of the validators that signed the block, as [`ConsensusKey::address`] spells
+    /// them.
+    ///
+    /// [`ConsensusKey::address`]: sei_planner::inspect::ConsensusKey::address
+    fn signers(&self, rpc: &str, height: i64) -> impl Future<Output = Result<BTreeSet<String>, SidecarError>> + Send;
 }
 
 /// The two things a pure planner cannot make: the time, and ids that nobody used before.

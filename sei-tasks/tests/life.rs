@@ -8,7 +8,7 @@ use living::{LIMIT_SECONDS, Life, V1, V2, V3};
 use sei_planner::api::{ConditionStatus, NodePhase, PlanPhase, conditions};
 use sei_planner::names::NodeKey;
 use sei_planner::platform::Platform;
-use sei_tasks::sim::{Fault, Options, Point, SeiOperator, Sim};
+use sei_tasks::sim::{Call, Fault, Options, Point, SeiOperator, Sim, Verb};
 use sei_tasks::world::Kind;
 use serde_json::{Value, json};
 
@@ -40,6 +40,24 @@ fn a_settled_node_costs_next_to_nothing() {
     let hour = life.sim().counters().since(&before);
     assert_eq!((hour.requests(), hour.events()), (0, 0), "{hour:?}");
     assert!(hour.sidecar() <= 12, "{hour:?}");
+}
+
+/// An API server that has just started refuses everybody whose roles it has not read yet.
+#[test]
+fn a_permission_that_is_missing_for_a_moment_fails_no_plan() {
+    let mut refused = 0;
+    for call in 1..=60 {
+        let mut life = Life::begins(json!({}), Options::default().fault(call, Fault::Forbidden));
+        life.wait_for("its way up", |status| status.phase() == NodePhase::Running);
+        life.set_image(V2);
+        life.wait_for("the update", |status| status.current_image.as_deref() == Some(V2));
+        let trace = life.sim().trace();
+        let calls: Vec<&Call> = trace.iter().filter_map(|entry| entry.fact.call()).collect();
+        refused += calls.iter().filter(|call| call.fault == Some(Fault::Forbidden)).count();
+        let failures = calls.iter().filter(|call| call.verb == Verb::Announce && call.detail.contains("Failed"));
+        assert_eq!(failures.count(), 0, "call {call} was refused");
+    }
+    assert!(refused > 20, "{refused} calls were refused");
 }
 
 #[test]

@@ -129,14 +129,29 @@ impl Walk {
                 self.done("kubectl -n sei delete seinode val-0\nkubectl apply -f val-0.yaml").await;
             }
             "NotCaughtUp" => {
-                self.starts_over().await;
                 self.place.sidecar("val-0").catches_up(true);
-                let follows =
-                    "kubectl apply -f val-0-without-keys.yaml\nsei-operator wait sei/val-0 --for=phase=Running";
-                self.done(&format!("{follows}\n{SIGNING}\n{IDENTITY}\nkubectl apply -f val-0.yaml")).await;
+                self.asks_for_the_key().await;
+            }
+            "KeyStillSigns" => {
+                self.place.sidecar("val-0").sees_signatures_of(Some(&self.validator()));
+                self.asks_for_the_key().await;
             }
             other => panic!("nothing provokes {other}, which the page tells of"),
         }
+    }
+
+    /// A node that follows the chain is to get its keys.
+    async fn asks_for_the_key(&self) {
+        self.starts_over().await;
+        let follows = "kubectl apply -f val-0-without-keys.yaml\nsei-operator wait sei/val-0 --for=phase=Running";
+        self.done(&format!("{follows}\n{SIGNING}\n{IDENTITY}\nkubectl apply -f val-0.yaml")).await;
+    }
+
+    /// Address of the validator that the page moves.
+    fn validator(&self) -> String {
+        let file = std::fs::read(self.page.file("priv_validator_key.json")).expect("the key is beside the page");
+        let key: Value = serde_json::from_slice(&file).expect("a key is JSON");
+        key["address"].as_str().expect("a key has an address").to_owned()
     }
 
     /// Does what the page says.
@@ -152,6 +167,7 @@ impl Walk {
             "SigningKeyInUse" => self.done("kubectl -n sei delete seinode val-1").await,
             "SigningKeyMoves" => self.done(message.rsplit(": ").next().expect("a command")).await,
             "NotCaughtUp" => self.place.sidecar("val-0").catches_up(false),
+            "KeyStillSigns" => self.place.sidecar("val-0").sees_signatures_of(None),
             other => panic!("nothing mends {other}, which the page tells of"),
         }
         self.signs().await;

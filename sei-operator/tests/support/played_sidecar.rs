@@ -73,6 +73,8 @@ struct Sidecar {
     /// Height of the chain that seid beside it follows.
     height: u64,
     catching_up: bool,
+    /// Address of a validator that signs every block of it.
+    signer: Option<String>,
 }
 
 /// Which process answers: a pod and how often its sidecar container was restarted.
@@ -181,6 +183,11 @@ impl NodeSidecar<'_> {
         self.with(|sidecar| sidecar.catching_up = catching_up);
     }
 
+    /// Who signs every block of its chain, by address.
+    pub(crate) fn sees_signatures_of(&self, validator: Option<&str>) {
+        self.with(|sidecar| sidecar.signer = validator.map(str::to_owned));
+    }
+
     /// Types of the tasks that ran, in the order in which they started.
     pub(crate) fn started(&self) -> Vec<String> {
         self.with(|sidecar| sidecar.engine.started().to_vec())
@@ -195,6 +202,14 @@ impl Sidecar {
         Answer { code: 200, body: Body::Json(json!({ "sync_info": sync })) }
     }
 
+    /// Who signed the block that the query names, as Sei's RPC says; one validator did not.
+    fn commit(&self, query: &str) -> Answer {
+        let height = query.strip_prefix("height=").expect("the question is for one block");
+        let signatures: Vec<_> = [self.signer.as_deref(), Some("")].into_iter().flatten().map(signature).collect();
+        let commit = json!({"height": height, "signatures": signatures});
+        Answer { code: 200, body: Body::Json(json!({"signed_header": {"commit": commit}, "canonical": true})) }
+    }
+
     /// Another pod or a restarted container is a new process.
     fn adopt(&mut self, process: Process) {
         if self.process.as_ref().is_some_and(|known| *known != process) {
@@ -202,6 +217,12 @@ impl Sidecar {
         }
         self.process = Some(process);
     }
+}
+
+/// Of a validator in a block; without an address, of one that did not sign.
+fn signature(validator: &str) -> serde_json::Value {
+    let flag = if validator.is_empty() { 1 } else { 2 };
+    json!({"block_id_flag": flag, "validator_address": validator})
 }
 
 async fn accept(listener: TcpListener, fleet: Arc<Fleet>) {
@@ -252,6 +273,7 @@ impl Fleet {
                 Reply::Answer(match path {
                     "/v0/node-id" => node_id(key),
                     "/status" => sidecar.chain(),
+                    "/commit" => sidecar.commit(parts.uri.query().unwrap_or_default()),
                     other => sidecar.engine.answer(method, other, body, now),
                 })
             }

@@ -116,6 +116,8 @@ pub const DATA_VOLUME_LOST: &str = "DataVolumeLost";
 pub const SIGNING_KEY_MOVES: &str = "SigningKeyMoves";
 /// Reason: a node that was never seen to be at the tip of its chain would begin to sign.
 pub const NOT_CAUGHT_UP: &str = "NotCaughtUp";
+/// Reason: one of the last blocks was signed with the consensus key that a node is to get.
+pub const KEY_STILL_SIGNS: &str = "KeyStillSigns";
 /// Reason: the question was answered, or is moot.
 pub const ACKNOWLEDGED: &str = "Acknowledged";
 

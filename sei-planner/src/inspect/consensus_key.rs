@@ -9,7 +9,7 @@ use super::{Flaw, Verdict, bad, secret};
 const FILE: &str = "priv_validator_key.json";
 
 /// Which key a Secret holds; nothing of this is secret.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ConsensusKey {
     /// SHA-256 of the 32 bytes of the public key: 64 lower case hex digits. Copies of a key have the same.
     pub fingerprint: String,

@@ -10,8 +10,9 @@ use crate::api::{
 };
 use crate::task::{Task, answer_token, codec};
 
-/// Type of the task that stands before a key, and before anything of its plan is done to the pod.
 const AWAIT_CAUGHT_UP: &str = "await-caught-up";
+/// Where a plan gives a key to a node that runs, these stand before anything is done to the pod.
+const BEFORE_THE_KEY: [&str; 2] = [AWAIT_CAUGHT_UP, "claim-signing-key"];
 
 /// What a reconcile decided, before anything happened.
 #[derive(Clone, Debug, PartialEq)]
@@ -255,8 +256,9 @@ fn decide_failed(node: &ValidNode, status: &SeiNodeStatus, plan: &TaskPlan, seen
         return Decision::Wait(Wait::AfterFailure(plan.retry_at));
     }
     if status.phase() == NodePhase::Running {
-        let waited_for_the_tip = plan.failed_task_detail.as_ref().is_some_and(|failed| failed.kind == AWAIT_CAUGHT_UP);
-        if plan.kind_name() != PlanKindName::Update || waited_for_the_tip {
+        let failed = plan.failed_task_detail.as_ref().map(|failed| failed.kind.as_str());
+        let pod_is_untouched = begins_to_sign(plan) && failed.is_some_and(|kind| BEFORE_THE_KEY.contains(&kind));
+        if plan.kind_name() != PlanKindName::Update || pod_is_untouched {
             return decide_free(node, status, seen);
         }
         // The failed update may have applied its template: the next plan compares the pod with it again, whatever else is
@@ -267,6 +269,12 @@ fn decide_failed(node: &ValidNode, status: &SeiNodeStatus, plan: &TaskPlan, seen
     }
     let (kind, remark) = bring_up(node, status, Some(plan), seen);
     Decision::Start(kind, ["the last plan failed".to_owned()].into_iter().chain(remark).collect())
+}
+
+/// Whether the plan gives a consensus key to a node that runs without one.
+#[must_use]
+pub fn begins_to_sign(plan: &TaskPlan) -> bool {
+    plan.tasks.iter().any(|task| task.kind == AWAIT_CAUGHT_UP)
 }
 
 /// Nothing is under way.

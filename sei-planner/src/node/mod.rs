@@ -25,8 +25,8 @@ pub use adopt::{adopt, lacks_records};
 pub use announce::{Event, announce};
 pub use build::{Ground, PlanKind, PlanRequest, Update, build};
 pub use decide::{
-    Decision, Wait, builds_on_data, decide, left_by_the_bootstrap, next_write, service_task, service_task_to_come,
-    writes_volume,
+    Decision, Wait, begins_to_sign, builds_on_data, decide, left_by_the_bootstrap, next_write, service_task,
+    service_task_to_come, writes_volume,
 };
 pub use drift::{ConfigChange, DRIFT, drift};
 pub use effects::{EFFECTS, Effect, effect, is_within};

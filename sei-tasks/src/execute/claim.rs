@@ -3,14 +3,14 @@
 use sei_planner::api::{ConditionStatus, conditions as c};
 use sei_planner::inspect::{ConsensusKey, Verdict, consensus_key};
 use sei_planner::manifests::{KEY_ACKNOWLEDGED_ANNOTATION, KEY_VOLUME_ANNOTATION, KeyNotes, key_lease, key_lease_name};
-use sei_planner::node::{KeyHolder, KeyRecord, KeyVerdict, Stamp, ValidNode, judge_key};
+use sei_planner::node::{KeyHolder, KeyRecord, KeyVerdict, Stamp, ValidNode, begins_to_sign, judge_key};
 use sei_planner::step::Outcome;
 use sei_planner::task::SecretRef;
 use serde_json::Value;
 
 use super::checks::SIGNING_KEY;
 use super::keys::{At, all_rules_passed};
-use super::{lost_ground, terminal};
+use super::{lost_ground, signers, terminal};
 use crate::object::{text, uid, version};
 use crate::serving::{pod_id, statefulset_id};
 use crate::world::{Clock, Cluster, ClusterError, Created, Kind, ObjectId, Sidecar, World};
@@ -29,7 +29,16 @@ pub(super) async fn signing_key<C: Cluster, S: Sidecar, K: Clock>(
             node.data_volume.claim
         )));
     };
-    take(world, node, at, &secret.secret_name, uid(&claim)).await
+    let key = match key_in(world, node, &at, &secret.secret_name).await {
+        Ok(key) => key,
+        Err(outcome) => return Ok(outcome),
+    };
+    match take(world, node, at, &key, &secret.secret_name, uid(&claim)).await? {
+        Outcome::Done(held) if begins_to_sign(at.plan) => {
+            signers::await_silence(world, node, at, &secret.secret_name, &key, held).await
+        }
+        settled @ (Outcome::Done(_) | Outcome::Waiting(_) | Outcome::Failed(_)) => Ok(settled),
+    }
 }
 
 /// A pod that waits for the claim starts, with the key, as soon as there is one: so the key is taken, for a disk to come,
@@ -40,10 +49,13 @@ pub(super) async fn before_a_fresh_disk<C: Cluster, S: Sidecar, K: Clock>(
     at: At<'_>,
 ) -> Result<Option<Outcome>, ClusterError> {
     let Some(secret) = &node.signing_key else { return Ok(None) };
-    if !pod_would_start(world, node).await? && !lost_its_disk(world, node, &at, secret).await? {
-        return Ok(None);
-    }
-    match take(world, node, at, secret, TO_COME).await? {
+    let starts = pod_would_start(world, node).await?;
+    let key = match key_in(world, node, &at, secret).await {
+        Ok(key) if starts || lost_its_disk(world, node, &key).await? => key,
+        Err(outcome) if starts => return Ok(Some(outcome)),
+        Ok(_) | Err(_) => return Ok(None),
+    };
+    match take(world, node, at, &key, secret, TO_COME).await? {
         Outcome::Done(_) => Ok(None),
         hindered @ (Outcome::Waiting(_) | Outcome::Failed(_)) => Ok(Some(hindered)),
     }
@@ -62,11 +74,9 @@ async fn pod_would_start<C: Cluster, S: Sidecar, K: Clock>(
 async fn lost_its_disk<C: Cluster, S: Sidecar, K: Clock>(
     world: &World<C, S, K>,
     node: &ValidNode,
-    at: &At<'_>,
-    secret: &str,
+    key: &ConsensusKey,
 ) -> Result<bool, ClusterError> {
-    let Ok(key) = key_in(world, node, at, secret).await else { return Ok(false) };
-    let Some(lease) = world.cluster.read(&lease_id(world, &key)).await? else { return Ok(false) };
+    let Some(lease) = world.cluster.read(&lease_id(world, key)).await? else { return Ok(false) };
     let mine = text(&lease, "/spec/holderIdentity") == KeyHolder::of(node).to_string();
     Ok(mine && volume_of(&lease) != TO_COME)
 }
@@ -98,15 +108,12 @@ async fn take<C: Cluster, S: Sidecar, K: Clock>(
     world: &World<C, S, K>,
     node: &ValidNode,
     at: At<'_>,
+    key: &ConsensusKey,
     secret: &str,
     volume: &str,
 ) -> Result<Outcome, ClusterError> {
-    let key = match key_in(world, node, &at, secret).await {
-        Ok(key) => key,
-        Err(outcome) => return Ok(outcome),
-    };
     let now = world.clock.now();
-    let id = lease_id(world, &key);
+    let id = lease_id(world, key);
     let lease = world.cluster.read(&id).await?;
     let record = record(world, lease.as_ref()).await?;
     match judge_key(node, &key.fingerprint, volume, &record) {
@@ -122,7 +129,7 @@ async fn take<C: Cluster, S: Sidecar, K: Clock>(
         }
         KeyVerdict::InUse { holder } => {
             let on = format!("SeiNode {holder} to let go of the consensus key");
-            Ok(at.waiting(now, on, vec![in_use(secret, &key, &holder)]))
+            Ok(at.waiting(now, on, vec![in_use(secret, key, &holder)]))
         }
         KeyVerdict::Ask { why, token } => {
             let asked =

@@ -13,6 +13,7 @@ use crate::secrets::{pause_seconds, read_secret};
 use crate::world::{Clock, Cluster, Sidecar, World};
 
 /// Where in a plan a check stands: how long it waits already decides when it looks again.
+#[derive(Clone, Copy)]
 pub(super) struct At<'a> {
     pub(super) plan: &'a TaskPlan,
     pub(super) index: usize,

@@ -6,11 +6,13 @@ mod certificate;
 mod checks;
 mod claim;
 mod delete;
+mod doubt;
 mod keys;
 mod pod;
 mod proxy;
 mod same;
 mod sidecar;
+mod signers;
 mod tip;
 mod volume;
 
@@ -19,11 +21,14 @@ use sei_planner::node::ValidNode;
 use sei_planner::step::{Failure, Outcome, Waiting};
 use sei_planner::task::Task;
 
+use crate::secrets::pause_seconds;
 use crate::world::{Clock, Cluster, ClusterError, ObjectId, Sidecar, World};
 
 pub(crate) use checks::stamps_of_failure;
 pub(crate) use claim::release_keys;
 
+const UNAUTHORIZED: u16 = 401;
+const FORBIDDEN: u16 = 403;
 /// Seconds until something in the cluster is looked at again, should its watch say nothing.
 const LOOK_AGAIN_SECONDS: i64 = 5;
 
@@ -75,13 +80,18 @@ pub(crate) async fn execute<C: Cluster, S: Sidecar, K: Clock>(
         Ok(Outcome::Waiting(waiting)) => proxy::unless_it_lost_its_objects(world, node, waiting).await,
         settled => settled,
     };
-    result.unwrap_or_else(of_cluster_error)
+    let waiting_since = plan.tasks[index].waiting_since;
+    result.unwrap_or_else(|error| of_cluster_error(error, pause_seconds(waiting_since, world.clock.now())))
 }
 
-/// What an error of the API server makes of a task: only what the same request will get again is terminal.
-fn of_cluster_error(error: ClusterError) -> Outcome {
+/// What an error of the API server makes of a task: only what the same request will get again is terminal. Whoever asks may be allowed
+/// to later, and a server that has just started refuses everybody whose roles it has not read yet.
+fn of_cluster_error(error: ClusterError, pause_seconds: i64) -> Outcome {
     let why = error.to_string();
     Outcome::Failed(match error {
+        ClusterError::Rejected { code: UNAUTHORIZED | FORBIDDEN, .. } => {
+            Failure::Retry { after_seconds: pause_seconds, on: "a permission of the API server".to_owned(), why }
+        }
         ClusterError::Rejected { .. } => Failure::Terminal { why },
         ClusterError::Conflict(_)
         | ClusterError::NotFound(_)

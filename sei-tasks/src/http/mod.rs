@@ -5,7 +5,7 @@ mod pinned;
 mod reply;
 mod token;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -204,6 +204,11 @@ impl Sidecar for HttpSidecar {
 
     async fn chain(&self, rpc: &str) -> Result<ChainHead, SidecarError> {
         self.call(&Address::plain(rpc), Call::get("/status", HEALTH_DEADLINE)).await?.chain()
+    }
+
+    async fn signers(&self, rpc: &str, height: i64) -> Result<BTreeSet<String>, SidecarError> {
+        let call = Call::get(format!("/commit?height={height}"), HEALTH_DEADLINE);
+        self.call(&Address::plain(rpc), call).await?.signers(height)
     }
 }
 

@@ -1,6 +1,7 @@
 //! What an answer of a sidecar means, whatever bytes it consists of. Nothing of it becomes longer than a status can bear.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 
 use bytes::Bytes;
 use http::StatusCode;
@@ -31,16 +32,41 @@ struct TaskResult {
     error: String,
 }
 
-/// `/status` of CometBFT, which wraps it as a JSON-RPC result, or of Sei, which does not.
+/// What an RPC answers: CometBFT wraps it as a JSON-RPC result, Sei does not.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Rpc<T> {
+    Wrapped { result: T },
+    Bare(T),
+}
+
+/// `/status`.
 #[derive(Deserialize)]
 struct RpcStatus {
-    sync_info: Option<SyncInfo>,
-    result: Option<RpcResult>,
+    sync_info: SyncInfo,
+}
+
+/// `/commit`.
+#[derive(Deserialize)]
+struct RpcCommit {
+    signed_header: SignedHeader,
 }
 
 #[derive(Deserialize)]
-struct RpcResult {
-    sync_info: Option<SyncInfo>,
+struct SignedHeader {
+    commit: Commit,
+}
+
+#[derive(Deserialize)]
+struct Commit {
+    height: String,
+    signatures: Vec<CommitSignature>,
+}
+
+/// Of a validator; one that did not sign has no address.
+#[derive(Deserialize)]
+struct CommitSignature {
+    validator_address: String,
 }
 
 #[derive(Deserialize)]
@@ -99,12 +125,29 @@ impl Reply {
     /// # Errors
     /// When the answer makes no sense.
     pub fn chain(&self) -> Result<ChainHead, SidecarError> {
-        let said = (self.code == StatusCode::OK).then(|| self.json::<RpcStatus>()).flatten();
-        let sync = said.and_then(|said| said.sync_info.or(said.result.and_then(|result| result.sync_info)));
-        let height = sync.as_ref().and_then(|sync| sync.latest_block_height.parse().ok());
-        match (sync, height) {
-            (Some(sync), Some(height)) => Ok(ChainHead { height, catching_up: sync.catching_up }),
-            (Some(_) | None, _) => Err(self.unexpected()),
+        let sync = self.rpc::<RpcStatus>()?.sync_info;
+        let height = sync.latest_block_height.parse().map_err(|_| self.unexpected())?;
+        Ok(ChainHead { height, catching_up: sync.catching_up })
+    }
+
+    /// As the answer of seid's RPC to the question who signed the block at `height`.
+    ///
+    /// # Errors
+    /// When the answer makes no sense, or is of another block.
+    pub fn signers(&self, height: i64) -> Result<BTreeSet<String>, SidecarError> {
+        let commit = self.rpc::<RpcCommit>()?.signed_header.commit;
+        if commit.height != height.to_string() {
+            return Err(self.unexpected());
+        }
+        let addresses = commit.signatures.into_iter().map(|one| one.validator_address.to_ascii_uppercase());
+        Ok(addresses.filter(|address| !address.is_empty()).collect())
+    }
+
+    fn rpc<T: DeserializeOwned>(&self) -> Result<T, SidecarError> {
+        let said = (self.code == StatusCode::OK).then(|| self.json::<Rpc<T>>()).flatten();
+        match said {
+            Some(Rpc::Wrapped { result } | Rpc::Bare(result)) => Ok(result),
+            None => Err(self.unexpected()),
         }
     }
 
@@ -162,6 +205,47 @@ mod tests {
         assert!(report.error.ends_with("… (1000000 bytes in all)"));
         let refused = reply(StatusCode::BAD_REQUEST, &endless).submitted().unwrap_err();
         assert_eq!(refused, SidecarError::Refused(report.error));
+    }
+
+    fn of_rpc(body: serde_json::Value) -> Reply {
+        Reply { code: StatusCode::OK, body: body.to_string().into() }
+    }
+
+    /// CometBFT wraps what Sei says as it is.
+    fn bare_and_wrapped(body: &serde_json::Value) -> [Reply; 2] {
+        let wrapped = serde_json::json!({"jsonrpc": "2.0", "id": -1, "result": body});
+        [body.clone(), wrapped].map(of_rpc)
+    }
+
+    #[test]
+    fn a_chain_tells_its_height() {
+        let sync = serde_json::json!({"latest_block_height": "42", "catching_up": true, "earliest_block_height": "1"});
+        for reply in bare_and_wrapped(&serde_json::json!({"node_info": {}, "sync_info": sync})) {
+            assert_eq!(reply.chain(), Ok(ChainHead { height: 42, catching_up: true }));
+        }
+        let no_number = serde_json::json!({"sync_info": {"latest_block_height": "x", "catching_up": false}});
+        assert!(matches!(of_rpc(no_number).chain(), Err(SidecarError::Unexpected { code: 200, .. })));
+    }
+
+    #[test]
+    fn a_block_tells_who_signed_it() {
+        let signed = |flag: u8, address: &str| serde_json::json!({"block_id_flag": flag, "validator_address": address});
+        let signatures = [signed(2, "00AA"), signed(1, ""), signed(3, "00bb")];
+        let commit = serde_json::json!({"height": "42", "round": 0, "signatures": signatures});
+        let body = serde_json::json!({"signed_header": {"header": {}, "commit": commit}, "canonical": false});
+        for reply in bare_and_wrapped(&body) {
+            assert_eq!(reply.signers(42), Ok(["00AA".to_owned(), "00BB".to_owned()].into()));
+            assert!(reply.signers(41).is_err(), "it is of another block");
+        }
+    }
+
+    /// JSON-RPC tells its errors under a code of success.
+    #[test]
+    fn an_error_of_the_rpc_is_no_answer() {
+        let error = serde_json::json!({"code": -32603, "message": "Internal error", "data": "height 43 must be less"});
+        let reply = of_rpc(serde_json::json!({"jsonrpc": "2.0", "id": -1, "error": error}));
+        assert!(reply.signers(43).is_err());
+        assert!(reply.chain().is_err());
     }
 
     #[test]

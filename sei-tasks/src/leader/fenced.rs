@@ -1,6 +1,6 @@
 //! A cluster and its sidecars behind the fence: reads pass, effects only while this process leads.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use sei_planner::api::{SeiNode, SeiNodeStatus};
@@ -123,5 +123,9 @@ impl<S: Sidecar> Sidecar for Fenced<S> {
 
     async fn chain(&self, rpc: &str) -> Result<ChainHead, SidecarError> {
         self.behind.chain(rpc).await
+    }
+
+    async fn signers(&self, rpc: &str, height: i64) -> Result<BTreeSet<String>, SidecarError> {
+        self.behind.signers(rpc, height).await
     }
 }

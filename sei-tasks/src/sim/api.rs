@@ -1,7 +1,7 @@
 //! The traits of the operator's world on top of the simulated one: every request is numbered, may meet a fault, is
 //! checked against the invariants, served and traced.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::future::pending;
 use std::sync::Arc;
 
@@ -45,6 +45,7 @@ pub(super) enum Request<'a> {
     Task(&'a Address, &'a str),
     Health(&'a Address),
     Chain(&'a str),
+    Signers(&'a str, i64),
 }
 
 impl Request<'_> {
@@ -62,6 +63,7 @@ impl Request<'_> {
             Self::Task(..) => Verb::Task,
             Self::Health(_) => Verb::Health,
             Self::Chain(_) => Verb::Chain,
+            Self::Signers(..) => Verb::Signers,
         }
     }
 
@@ -75,7 +77,12 @@ impl Request<'_> {
             | Self::Delete(id, ..)
             | Self::PatchMetadata(id, ..) => Some((*id).clone()),
             Self::WriteStatus(node, _) | Self::Announce(node, _) => Some(id_of(node)),
-            Self::Pods(_) | Self::Submit(..) | Self::Task(..) | Self::Health(_) | Self::Chain(_) => None,
+            Self::Pods(_)
+            | Self::Submit(..)
+            | Self::Task(..)
+            | Self::Health(_)
+            | Self::Chain(_)
+            | Self::Signers(..) => None,
         }
     }
 
@@ -84,7 +91,7 @@ impl Request<'_> {
             Self::Submit(at, task) => format!("{} {}", at.url, task.id),
             Self::Task(at, id) => format!("{} {id}", at.url),
             Self::Health(at) => at.url.clone(),
-            Self::Chain(rpc) => (*rpc).to_owned(),
+            Self::Chain(rpc) | Self::Signers(rpc, _) => (*rpc).to_owned(),
             Self::Pods(namespace) => format!("Pods {namespace}"),
             Self::Node(_)
             | Self::Read(_)
@@ -102,6 +109,7 @@ impl Request<'_> {
             Self::Submit(_, task) => task.kind.to_owned(),
             Self::Announce(_, event) => event.reason.to_owned(),
             Self::Delete(_, uid, _) => (*uid).to_owned(),
+            Self::Signers(_, height) => height.to_string(),
             Self::Node(_)
             | Self::Read(_)
             | Self::Pods(_)
@@ -501,6 +509,10 @@ impl Sidecar for Sim {
 
     async fn chain(&self, rpc: &str) -> Result<ChainHead, SidecarError> {
         self.call(Request::Chain(rpc), |state| network::chain(state, rpc)).await
+    }
+
+    async fn signers(&self, rpc: &str, height: i64) -> Result<BTreeSet<String>, SidecarError> {
+        self.call(Request::Signers(rpc, height), |state| network::signers(state, rpc, height)).await
     }
 }
 

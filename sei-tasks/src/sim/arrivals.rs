@@ -43,7 +43,8 @@ impl Arrival {
             | Request::Submit(..)
             | Request::Task(..)
             | Request::Health(_)
-            | Request::Chain(_) => return None,
+            | Request::Chain(_)
+            | Request::Signers(..) => return None,
         };
         Some(Self { at, write })
     }

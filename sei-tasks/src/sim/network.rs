@@ -1,5 +1,7 @@
 //! From an address to the sidecar that answers there: DNS by Service, host name and subdomain, the port, and TLS.
 
+use std::collections::BTreeSet;
+
 use k8s_openapi::api::core::v1::Secret;
 use sei_planner::inspect::served_certificate;
 use sei_planner::names::NodeKey;
@@ -9,6 +11,7 @@ use serde_json::Value;
 use crate::world::{Address, ChainHead, Kind, ObjectId, SidecarError};
 
 use super::clock;
+use super::consensus_keys;
 use super::controllers::kubelet::{SEID, SIDECAR};
 use super::json::{list, number, text};
 use super::state::State;
@@ -71,6 +74,16 @@ pub(super) fn chain(state: &State, rpc: &str) -> Result<ChainHead, SidecarError>
     let behind = (state.options.delays.catch_up_seconds - state.now.seconds_since(since)).max(0);
     let tip = FIRST_HEIGHT + state.now.seconds_since(clock::start());
     Ok(ChainHead { height: tip - 10 * behind, catching_up: behind > 0 })
+}
+
+/// Who signed a block, as the seid behind an address knows.
+pub(super) fn signers(state: &State, rpc: &str, height: i64) -> Result<BTreeSet<String>, SidecarError> {
+    let head = chain(state, rpc)?;
+    if height > head.height {
+        let body = format!("height {height} must be less than or equal to the current blockchain height");
+        return Err(SidecarError::Unexpected { code: 500, body });
+    }
+    Ok(consensus_keys::signers_at(state, clock::start().plus_seconds(height - FIRST_HEIGHT)))
 }
 
 /// The pod that the node's Service selects and that has the host name; the one whose sidecar runs, if there are several.

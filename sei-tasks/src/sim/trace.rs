@@ -118,6 +118,8 @@ pub enum Verb {
     Health,
     /// `GET /status` of seid's RPC.
     Chain,
+    /// `GET /commit` of seid's RPC.
+    Signers,
 }
 
 impl Verb {
@@ -126,7 +128,14 @@ impl Verb {
     pub fn is_write(self) -> bool {
         match self {
             Self::Create | Self::Apply | Self::Delete | Self::PatchMetadata | Self::WriteStatus => true,
-            Self::Node | Self::Read | Self::Announce | Self::Submit | Self::Task | Self::Health | Self::Chain => false,
+            Self::Node
+            | Self::Read
+            | Self::Announce
+            | Self::Submit
+            | Self::Task
+            | Self::Health
+            | Self::Chain
+            | Self::Signers => false,
         }
     }
 }

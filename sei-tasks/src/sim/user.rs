@@ -137,6 +137,18 @@ impl Sim {
         });
     }
 
+    /// A validator outside of the cluster begins to sign every block of the chain, with the consensus key of this address.
+    pub fn outside_validator_begins(&self, address: &str) {
+        let begins = |state: &mut State| state.keys.begins_outside(address, state.now);
+        self.act(format!("validator {address} begins to sign elsewhere"), begins);
+    }
+
+    /// It stops, and stays away.
+    pub fn outside_validator_ends(&self, address: &str) {
+        let ends = |state: &mut State| state.keys.ends_outside(address, state.now);
+        self.act(format!("validator {address} signs elsewhere no more"), ends);
+    }
+
     /// Stops the kubelet: running containers go on, and nothing starts, stops or is reported.
     pub fn pause_kubelet(&self) {
         self.act("pause the kubelet".to_owned(), |state| {

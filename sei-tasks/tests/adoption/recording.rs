@@ -202,6 +202,13 @@ fn waits_for(plan: &TaskPlan) -> Option<String> {
 fn is_effect(verb: Verb) -> bool {
     match verb {
         Verb::Create | Verb::Apply | Verb::Delete | Verb::PatchMetadata | Verb::Submit => true,
-        Verb::Node | Verb::Read | Verb::WriteStatus | Verb::Announce | Verb::Task | Verb::Health | Verb::Chain => false,
+        Verb::Node
+        | Verb::Read
+        | Verb::WriteStatus
+        | Verb::Announce
+        | Verb::Task
+        | Verb::Health
+        | Verb::Chain
+        | Verb::Signers => false,
     }
 }

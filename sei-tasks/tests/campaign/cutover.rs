@@ -1,9 +1,10 @@
 //! A consensus key moves from one validator to another without a stop of the new one, while everything goes wrong that can: at no
-//! moment two containers hold it (S1, judged all the time), the new one gets it only when the old one is gone, and then it does.
+//! moment two containers hold it (S1, judged all the time, the old one outside of the cluster included), the new one gets it only when
+//! the old one is gone, and then it does.
 
 use std::time::Instant;
 
-use sei_planner::api::{ConditionStatus, PlanPhase, SeiNodeStatus, conditions};
+use sei_planner::api::{ConditionStatus, NodePhase, PlanPhase, SeiNodeStatus, conditions};
 use sei_planner::names::NodeKey;
 use sei_planner::platform::Platform;
 use sei_tasks::sim::{Driver, Random, SeiOperator, Sim};
@@ -11,7 +12,7 @@ use sei_tasks::world::Kind;
 use serde_json::json;
 
 use crate::lives::{CALM_SECONDS, IMAGES, UNSAFE_SECONDS, id, manifest};
-use crate::living::secrets::{consensus_keys, secret, validator_with_keys};
+use crate::living::secrets::{consensus_keys, secret, validator_address, validator_with_keys};
 use crate::report::{Tally, layer};
 use crate::size::Size;
 use crate::specs::options;
@@ -25,6 +26,8 @@ const PAUSE_SECONDS: u64 = 2000;
 struct Cutover {
     random: Random,
     driver: Driver<SeiOperator>,
+    /// Whether the old one runs where the operator sees nothing of it but its signatures.
+    from_outside: bool,
 }
 
 impl Cutover {
@@ -33,7 +36,8 @@ impl Cutover {
         let mut options = options(&mut random).faulty(seed, UNSAFE_SECONDS);
         options.delays.catch_up_seconds = random.seconds(3600);
         let driver = Sim::new(options).drive(SeiOperator { platform: Platform::demo() });
-        Self { random, driver }
+        let from_outside = random.once_in(2);
+        Self { random, driver, from_outside }
     }
 
     fn sim(&self) -> Sim {
@@ -61,14 +65,20 @@ impl Cutover {
     }
 
     fn live(&mut self) -> Result<(), String> {
-        self.provide(OLD);
-        let old = json!({"chainId": "pacific-1", "image": IMAGES[0], "validator": validator_with_keys(OLD)});
+        if self.from_outside {
+            self.sim().outside_validator_begins(&validator_address());
+        } else {
+            self.provide(OLD);
+            let old = json!({"chainId": "pacific-1", "image": IMAGES[0], "validator": validator_with_keys(OLD)});
+            self.sim().user_apply(manifest(OLD, &old)).unwrap();
+        }
         let peers = json!([{"static": {"addresses": ["aa@peer.example:26656"]}}]);
         let new = json!({"chainId": "pacific-1", "image": IMAGES[0], "validator": {}, "peers": peers});
-        self.sim().user_apply(manifest(OLD, &old)).unwrap();
         self.sim().user_apply(manifest(NEW, &new)).unwrap();
         self.pause()?;
-        if self.random.once_in(2) {
+        // One that never ran has no chain to ask: people stop what they alone see first, as the page says.
+        let may_ask_first = !self.from_outside || self.status(NEW).phase() == NodePhase::Running;
+        if may_ask_first && self.random.once_in(2) {
             self.asks_for_the_key()?;
             self.stops_the_old()?;
         } else {
@@ -98,6 +108,10 @@ impl Cutover {
     }
 
     fn stops_the_old(&mut self) -> Result<(), String> {
+        if self.from_outside {
+            self.sim().outside_validator_ends(&validator_address());
+            return self.pause();
+        }
         let holds = self.status(OLD).signing_key_mounted_secret.is_some();
         if holds && self.status(NEW).signing_key_mounted_secret.is_some() {
             return Err("the new one has the key while the old one is there".to_owned());
@@ -111,11 +125,12 @@ impl Cutover {
         Ok(())
     }
 
-    /// Says yes to what is asked.
+    /// Says yes to what is asked, but not that a key may sign that signs elsewhere.
     fn answer(&self) {
         let status = self.status(NEW);
         let question = status.condition(conditions::AWAITING_ACKNOWLEDGEMENT);
-        if let Some(question) = question.filter(|question| question.status == ConditionStatus::True) {
+        let question = question.filter(|question| question.status == ConditionStatus::True);
+        if let Some(question) = question.filter(|question| question.reason != conditions::KEY_STILL_SIGNS) {
             let token = question.message.rsplit('=').next().unwrap_or_default();
             self.sim().user_annotate(&NodeKey::new("nodes", NEW), "sei.io/acknowledge", Some(token));
         }

@@ -5,7 +5,7 @@ use sei_tasks::sim::Options;
 use sei_tasks::world::{Kind, ObjectId};
 use serde_json::{Value, json};
 
-use crate::living::secrets::{consensus_keys, secret, validator_with_keys};
+use crate::living::secrets::{consensus_keys, secret, validator_address, validator_with_keys};
 use crate::living::{Life, V1};
 use crate::verdict::{follows_its_spec, restarts};
 
@@ -78,6 +78,56 @@ fn a_node_behind_its_chain_waits_for_the_tip_or_for_an_answer() {
         let (status, ..) = told(&life, c::AWAITING_ACKNOWLEDGEMENT);
         assert_eq!((status, restarts(&life)), (ConditionStatus::False, 1));
     }
+}
+
+/// The old validator is where the operator sees nothing of it but its signatures.
+#[test]
+fn a_key_that_signs_elsewhere_is_mounted_only_once_it_is_silent() {
+    for answered in [false, true] {
+        let mut life = without_keys(Options::default());
+        provide(&life, consensus_keys("a"));
+        life.sim().outside_validator_begins(&validator_address());
+        gets_keys(&life);
+        life.driver.run_for(3600).unwrap();
+        let (status, reason, message) = told(&life, c::AWAITING_ACKNOWLEDGEMENT);
+        assert_eq!((status, reason.as_str()), (ConditionStatus::True, c::KEY_STILL_SIGNS));
+        assert!(message.contains(&format!("validator {} of this key signed one", validator_address())), "{message}");
+        assert!(life.status().plan.unwrap().tasks.iter().any(|task| task.kind == "claim-signing-key"
+            && task.waiting_for.as_deref().is_some_and(|on| on.starts_with("nothing to sign with the consensus key"))));
+        assert_eq!(restarts(&life), 0, "nothing is done to the pod while the key signs elsewhere");
+        life.sim().outside_validator_ends(&validator_address());
+        if answered {
+            let (annotation, token) = message.rsplit_once("--overwrite ").unwrap().1.split_once('=').unwrap();
+            life.sim().user_annotate(&life.key, annotation, Some(token));
+        }
+        life.wait_for("the keys", |status| status.signing_key_mounted_secret.is_some());
+        follows_its_spec(&mut life, "keys");
+        let (status, ..) = told(&life, c::AWAITING_ACKNOWLEDGEMENT);
+        assert_eq!((status, restarts(&life)), (ConditionStatus::False, 1));
+    }
+}
+
+/// A chain that stands still was signed by the old validator last, whoever was stopped: only a person can tell.
+#[test]
+fn an_answer_lets_a_node_sign_whose_rpc_does_not_tell_who_signed() {
+    let mut life = without_keys(Options::default());
+    provide(&life, consensus_keys("a"));
+    life.sim().outside_validator_begins(&validator_address());
+    gets_keys(&life);
+    life.wait_for("the question", |status| status.condition(c::AWAITING_ACKNOWLEDGEMENT).is_some());
+    let (_, _, message) = told(&life, c::AWAITING_ACKNOWLEDGEMENT);
+    life.sim().outside_validator_ends(&validator_address());
+    let (annotation, token) = message.rsplit_once("--overwrite ").unwrap().1.split_once('=').unwrap();
+    life.sim().user_annotate(&life.key, annotation, Some(token));
+    life.driver.run_for(5).unwrap();
+    let status = life.status();
+    let claimed = status
+        .plan
+        .unwrap()
+        .tasks
+        .iter()
+        .any(|task| task.kind == "claim-signing-key" && task.status == sei_planner::api::TaskStatus::Complete);
+    assert!(claimed, "the answer counts at once, though the last blocks are still signed");
 }
 
 /// The way without downtime: the new node follows the chain without the key; the old one stops and lets go; the new one signs.

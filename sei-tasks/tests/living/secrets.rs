@@ -1,6 +1,7 @@
 //! Secrets that nodes of tests need, as a user provides them.
 
 use rcgen::{CertificateParams, KeyPair, date_time_ymd};
+use sei_planner::inspect::{Verdict, consensus_key};
 use sei_planner::names::NodeKey;
 use serde_json::{Value, json};
 
@@ -53,6 +54,15 @@ pub fn validator_with_keys(copy: &str) -> Value {
 pub fn consensus_keys(copy: &str) -> [Value; 2] {
     [("signing", "priv_validator_key.json", "validator.json"), ("node", "node_key.json", "node.json")]
         .map(|(what, key, file)| secret(&format!("{what}-{copy}"), json!({ key: key_file(file) })))
+}
+
+/// The validator that every copy of [`consensus_keys`] is of.
+pub fn validator_address() -> String {
+    let signing = serde_json::from_value(consensus_keys("a")[0].clone()).unwrap();
+    match consensus_key(Some(&signing), "signing-a", "nodes") {
+        Verdict::Good(key) => key.address,
+        flawed @ (Verdict::NotYet(_) | Verdict::Bad(_)) => panic!("{flawed:?}"),
+    }
 }
 
 /// `spec.validator` of a founder.

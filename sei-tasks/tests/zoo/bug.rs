@@ -1,7 +1,7 @@
 //! What a bug is here: something between the sound operator and the world that changes what the operator sees, sends,
 //! stores or asks for. Whatever a bug leaves alone goes through unchanged.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -340,6 +340,10 @@ impl Sidecar for Doctored {
 
     async fn chain(&self, rpc: &str) -> Result<ChainHead, SidecarError> {
         self.world.chain(rpc).await
+    }
+
+    async fn signers(&self, rpc: &str, height: i64) -> Result<BTreeSet<String>, SidecarError> {
+        self.world.signers(rpc, height).await
     }
 }
 

@@ -1,7 +1,7 @@
 //! The simulated world, and a witness of what the operator does to it: every object that is sent is compared with what the
 //! planner renders.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use sei_planner::api::{SeiNode, SeiNodeStatus, Time};
@@ -142,6 +142,10 @@ impl Sidecar for Witness {
 
     async fn chain(&self, rpc: &str) -> Result<ChainHead, SidecarError> {
         self.sim.chain(rpc).await
+    }
+
+    async fn signers(&self, rpc: &str, height: i64) -> Result<BTreeSet<String>, SidecarError> {
+        self.sim.signers(rpc, height).await
     }
 }
 

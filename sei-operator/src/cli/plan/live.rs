@@ -1,6 +1,6 @@
 //! What is known of a cluster by asking it: live nodes with the facts around them, and live statuses for nodes of files.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -247,6 +247,10 @@ impl Sidecar for OutOfReach {
     }
 
     async fn chain(&self, _: &str) -> Result<ChainHead, SidecarError> {
+        Self::told()
+    }
+
+    async fn signers(&self, _: &str, _: i64) -> Result<BTreeSet<String>, SidecarError> {
         Self::told()
     }
 }

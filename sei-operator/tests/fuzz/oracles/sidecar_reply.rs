@@ -1,4 +1,4 @@
-//! Answers of sidecars. The input is the HTTP status on a line of its own, and behind it the body.
+//! Answers of sidecars, and of the RPC of seid beside them. The input is the HTTP status on a line of its own, and behind it the body.
 
 use http::StatusCode;
 use sei_tasks::http::Reply;
@@ -29,11 +29,18 @@ pub const TARGET: Target = Target {
         "\u{fffd}",
         "[[[[",
         "{\"a\":",
+        "{\"result\":",
+        "{\"sync_info\":{\"latest_block_height\":\"7\",\"catching_up\":false}}",
+        "{\"signed_header\":{\"commit\":{\"height\":\"7\",\"signatures\":[",
+        "{\"validator_address\":\"ab\"}",
+        "]}}}",
     ],
 };
 
 /// No words of a sidecar are kept that are longer, in characters: they end in a status.
 const WORDS_MAX: usize = 5000;
+/// Of the block that is asked about.
+const HEIGHT: i64 = 7;
 
 fn ask(input: &[u8]) -> Told {
     let end = input.iter().position(|byte| *byte == b'\n').unwrap_or(input.len());
@@ -44,7 +51,11 @@ fn ask(input: &[u8]) -> Told {
     assert_eq!(submitted.is_ok(), [201, 202].contains(&code.as_u16()));
     assert_eq!(healthy.is_ok(), [200, 503].contains(&code.as_u16()));
     assert!(task.is_err() || [200, 404].contains(&code.as_u16()));
-    let mut said = vec![format!("{submitted:?}"), format!("{healthy:?}")];
+    let (chain, signers) = (reply.chain(), reply.signers(HEIGHT));
+    assert!(chain.is_err() || code == StatusCode::OK);
+    assert!(signers.iter().flatten().all(|address| !address.is_empty() && code == StatusCode::OK));
+    let mut said = vec![format!("{submitted:?}"), format!("{healthy:?}"), format!("{chain:?}")];
+    said.extend(signers.err().map(|error| error.to_string()));
     said.extend(submitted.err().map(|error| error.to_string()));
     said.extend(healthy.err().map(|error| error.to_string()));
     match task {

@@ -62,6 +62,7 @@ pub(super) fn check(state: &mut State, request: &Request<'_>) {
         | Request::Task(..)
         | Request::Health(_)
         | Request::Chain(_)
+        | Request::Signers(..)
         | Request::Announce(..) => Vec::new(),
         Request::Create(id, _) => vec![plan_first(state, &key, &show(id))],
         Request::Apply(id, _) => vec![plan_first(state, &key, &show(id)), own_child(state, &key, id)],
