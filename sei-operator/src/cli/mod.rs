@@ -9,6 +9,7 @@ mod check;
 mod cluster;
 mod completions;
 mod crds;
+mod diff;
 mod explain;
 mod lint;
 mod man;
@@ -66,6 +67,7 @@ Examples:
   sei-operator simulate -f node.yaml            Watch it come up, without a cluster
   sei-operator check                            Has the cluster all that is needed, and does it work?
   sei-operator status -A                        How live nodes are; with a name, and what to do next
+  sei-operator diff sei/rpc-0                   What an apply would change in its objects
   sei-operator wait sei/rpc-0 --for=phase=Running
   sei-operator crds | kubectl apply --server-side -f -
   sei-operator manifests --image IMAGE --platform prod.env | kubectl apply --server-side -f -
@@ -87,6 +89,7 @@ enum Command {
     Pause(pause::PauseArgs),
     Resume(pause::ResumeArgs),
     Check(check::Args),
+    Diff(diff::Args),
     Render(render::Args),
     Simulate(simulate::Args),
     Crds(crds::Args),
@@ -110,6 +113,7 @@ fn dispatch(command: Command) -> io::Result<Exit> {
         Command::Pause(args) => pause::pause(&args),
         Command::Resume(args) => pause::resume(&args),
         Command::Check(args) => check::run(&args),
+        Command::Diff(args) => diff::run(&args),
         Command::Render(args) => render::run(&args),
         Command::Simulate(args) => simulate::run(&args),
         Command::Crds(args) => crds::run(&args),

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use sei_planner::platform::Platform;
 
+use super::cluster::{self, Cluster, OPERATOR_NAMESPACE};
 use crate::input::diagnostics::PLATFORM_SETTING;
 use crate::input::sources::text_of;
 use crate::output::{self, Paint};
@@ -23,6 +24,22 @@ pub(super) fn required(file: Option<&Path>) -> Option<Platform> {
     match file {
         Some(file) => from_file(file),
         None => typed(&environment(), "environment: "),
+    }
+}
+
+/// The platform of a live cluster: that of the file, of the environment, or of the operator that is installed; only where there
+/// is none of them the demo one. Nothing after everything that is wrong was reported on stderr.
+pub(super) async fn of_cluster(cluster: &Cluster, file: Option<&Path>) -> Option<Platform> {
+    if file.is_some() || !environment().is_empty() {
+        return load(file);
+    }
+    match cluster.installed_settings(OPERATOR_NAMESPACE).await {
+        Ok(settings) => {
+            let origin = cluster::installed_in(OPERATOR_NAMESPACE);
+            output::chatter(&format!("{}: platform settings of {origin}\n", Paint::stderr().blue("note")));
+            typed(&settings, &format!("{origin}: "))
+        }
+        Err(_) => load(None),
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use k8s_openapi::api::coordination::v1::Lease;
-use k8s_openapi::api::core::v1::Secret;
+use k8s_openapi::api::core::v1::{Secret, Service};
 use kube::api::{DeleteParams, ListParams, Patch, PatchParams, PostParams};
 use kube::{Api, ResourceExt};
 use rustix::process::{Pid, Signal, kill_process};
@@ -85,7 +85,39 @@ pub(crate) async fn tell_of_a_live_node(world: Arc<World>) {
     place.until("rpc-0", "the node comes up", |view| view.settled_on(V1)).await;
     there(&place, node).await;
     follows_an_edit(&place, node).await;
+    differs(&place, node).await;
     held_and_let_go(&place, node).await;
+}
+
+/// What the spec makes of the objects is what is there, until somebody changes them by hand or an edit waits; nothing is written.
+async fn differs(place: &Place, node: &str) {
+    let platform = fixtures::platform();
+    let diff = ["diff", node, "--platform", platform.to_str().expect("UTF-8")];
+    run(place, &diff).await.is(0, &["SeiNode commands/rpc-0: nothing differs in its 3 objects"]);
+    run(place, &["pause", node]).await.is(0, &["nothing is under way"]);
+    place.edit("rpc-0", json!({"podLabels": {"team": "b"}})).await;
+    place.delete::<Service>("rpc-0").await;
+    let told = run(place, &diff).await;
+    let told = told.is(
+        2,
+        &[
+            "--- StatefulSet commands/rpc-0 (live)",
+            "+++ StatefulSet commands/rpc-0 (wanted)",
+            "\n+        team: b\n",
+            "--- Service commands/rpc-0 (absent)",
+            "\n+  clusterIP: None\n",
+            "2 of 3 objects differ",
+        ],
+    );
+    println!("{}", told.out);
+    assert!(place.view("rpc-0").await.service.is_none(), "a dry run makes nothing");
+    place.edit("rpc-0", json!({"podLabels": null})).await;
+    run(place, &["resume", node]).await.is(0, &["the operator goes on with it"]);
+    let again = |view: &View| check(view.service.is_some(), || "the Service does not come back".to_owned());
+    place.until("rpc-0", "the Service comes back", again).await;
+    place.until("rpc-0", "it goes on", |view| view.condition_is("Paused", "False", "NoLonger")).await;
+    place.until("rpc-0", "it settles", |view| view.settled_on(V2)).await;
+    run(place, &diff).await.is(0, &["nothing differs"]);
 }
 
 /// An edit of a paused node is followed once it goes on.

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use k8s_openapi::api::core::v1::{Pod, Secret};
-use kube::api::DeleteParams;
+use k8s_openapi::api::core::v1::Secret;
+use kube::api::{Patch, PatchParams};
 use serde_json::{Value, json};
 
 use super::keys;
-use super::specs::V1;
+use super::specs::{V1, V2};
 use crate::support::place::Place;
 use crate::support::view::{Check, View, check};
 use crate::support::world::World;
@@ -22,8 +22,17 @@ fn with_settings() -> Value {
         "chainId": "test-1", "image": V1, "fullNode": {},
         "overrides": {"evm.http_port": "8545", "evm.ws_port": "8546"},
         "podLabels": {"team": "a"},
-        "peers": [{"static": {"addresses": ["0123456789abcdef0123456789abcdef01234567@a.test.example:26656"]}}],
+        "peers": [{"static": {"addresses": [peer("a")]}}],
     })
+}
+
+fn peer(host: &str) -> String {
+    format!("0123456789abcdef0123456789abcdef01234567@{host}.test.example:26656")
+}
+
+/// The overrides in the words of the sidecar, with the platform's own.
+fn with_settings_told() -> Value {
+    json!({"evm.http_port": "8545", "evm.ws_port": "8546", "logging.level": "info"})
 }
 
 async fn running(place: &Place, spec: Value) -> View {
@@ -32,7 +41,7 @@ async fn running(place: &Place, spec: Value) -> View {
 }
 
 /// Another pod than before runs, nothing is under way, and this is what status says of the update.
-fn updated(view: &View, before: Option<String>) -> Check {
+pub(super) fn updated(view: &View, before: Option<String>) -> Check {
     view.settled_on(V1)?;
     check(view.pod_uid() != before, || "the pod is the one of before".to_owned())?;
     view.condition_is("NodeUpdateInProgress", "False", "UpdateComplete")
@@ -48,7 +57,7 @@ fn sidecar_container(view: &View) -> Value {
     containers.iter().find(|container| container["name"] == "sei-sidecar").expect("a sidecar").clone()
 }
 
-fn mounts(view: &View, volume: &str) -> Option<String> {
+pub(super) fn mounts(view: &View, volume: &str) -> Option<String> {
     let pod = pod(view);
     let volumes = pod["spec"]["volumes"].as_array().expect("volumes");
     let found = volumes.iter().find(|found| found["name"] == volume)?;
@@ -64,7 +73,7 @@ pub(crate) async fn settings(world: Arc<World>) {
         "overrides": {"evm.http_port": "9545", "evm.ws_port": null},
         "podLabels": {"team": "b"},
         "sidecar": {"image": SIDECAR_V2, "port": 7800, "resources": {"requests": {"cpu": "250m"}}},
-        "peers": [{"static": {"addresses": ["0123456789abcdef0123456789abcdef01234567@b.test.example:26656"]}}],
+        "peers": [{"static": {"addresses": [peer("b")]}}],
     });
     place.edit("rpc-0", edit).await;
     let after = place.until("rpc-0", "the edit is followed", |view| updated(view, before.clone())).await;
@@ -91,22 +100,79 @@ pub(crate) async fn settings(world: Arc<World>) {
     assert_eq!(deletes.len(), 2, "one pod an edit: {deletes:?}");
 }
 
-/// The kubelet stands still while the pod terminates; what was taken back is never told to the sidecar.
+/// An edit of a node `with_settings`, and the edit that takes it back.
+struct Edit {
+    node: &'static str,
+    makes: Value,
+    takes_back: Value,
+}
+
+fn edits() -> Vec<Edit> {
+    let edit = |node, makes, takes_back| Edit { node, makes, takes_back };
+    let peers = |host: &str| json!({"peers": [{"static": {"addresses": [peer(host)]}}]});
+    vec![
+        edit("image", json!({"image": V2}), json!({"image": V1})),
+        edit("sidecar-image", json!({"sidecar": {"image": SIDECAR_V2}}), json!({"sidecar": null})),
+        edit("sidecar-port", json!({"sidecar": {"port": 7800}}), json!({"sidecar": null})),
+        edit("resources", json!({"sidecar": {"resources": {"requests": {"cpu": "250m"}}}}), json!({"sidecar": null})),
+        edit(
+            "override",
+            json!({"overrides": {"evm.http_port": "9545"}}),
+            json!({"overrides": {"evm.http_port": "8545"}}),
+        ),
+        edit("less", json!({"overrides": {"evm.ws_port": null}}), json!({"overrides": {"evm.ws_port": "8546"}})),
+        edit("labels", json!({"podLabels": {"team": "b"}}), json!({"podLabels": {"team": "a"}})),
+        edit("peers", peers("b"), peers("a")),
+        edit("mode", json!({"fullNode": null, "validator": {}}), json!({"fullNode": {}, "validator": null})),
+        edit(
+            "much",
+            json!({"image": V2, "podLabels": {"team": "b"}, "overrides": {"evm.http_port": "9545"}}),
+            json!({"image": V1, "podLabels": {"team": "a"}, "overrides": {"evm.http_port": "8545"}}),
+        ),
+    ]
+}
+
+/// The kubelet stands still while the pods terminate. Every node ends where it began, with the pod that it had, and what was taken
+/// back is never told to a sidecar.
 pub(crate) async fn reverted(world: Arc<World>) {
     let place = world.served_place("following-reverted").await;
-    let before = running(&place, with_settings()).await;
-    let pause = world.pause_kubelet();
-    place.edit("rpc-0", json!({"overrides": {"evm.http_port": "9545"}})).await;
-    place.until("rpc-0", "the pod is on its way out", View::pod_is_terminating).await;
-    place.edit("rpc-0", json!({"overrides": {"evm.http_port": "8545"}})).await;
-    let at_once = DeleteParams::default().grace_period(0);
-    place.api::<Pod>().delete("rpc-0-0", &at_once).await.expect("the API server does not wait for the kubelet");
+    let edits = edits();
+    for edit in &edits {
+        place.create(edit.node, with_settings()).await;
+    }
+    let mut before = Vec::new();
+    for edit in &edits {
+        before.push(place.until(edit.node, "the node comes up", |view| view.settled_on(V1)).await);
+    }
+    let (mark, pause) = (world.audit.mark(), world.pause_kubelet());
+    for edit in &edits {
+        place.edit(edit.node, edit.makes.clone()).await;
+    }
+    for edit in &edits {
+        place.until(edit.node, "the pod is on its way out", View::pod_is_terminating).await;
+        place.edit(edit.node, edit.takes_back.clone()).await;
+    }
+    tokio::time::sleep(AFTERWARDS).await;
+    for edit in &edits {
+        place.ends_pod(edit.node).await;
+    }
     drop(pause);
-    let after = place.until("rpc-0", "it ends where it began", |view| updated(view, before.pod_uid())).await;
-    let uid = after.pod_uid();
-    place.stays("rpc-0", AFTERWARDS, |view| check(view.pod_uid() == uid, || "replaced again".to_owned())).await;
-    let told = place.sidecar("rpc-0").params("config-apply");
-    assert!(told.iter().all(|params| params["overrides"]["evm.http_port"] == "8545"), "{told:?}");
+    for (edit, before) in edits.iter().zip(&before) {
+        let ends = |view: &View| updated(view, before.pod_uid());
+        let after = place.until(edit.node, "it ends where it began", ends).await;
+        assert_eq!(pod(&after)["spec"], pod(before)["spec"], "{}: the pod is made as before", edit.node);
+        assert_eq!(pod(&after)["metadata"]["labels"], pod(before)["metadata"]["labels"], "{}", edit.node);
+        let sidecar = place.sidecar(edit.node);
+        for params in sidecar.params("config-apply") {
+            assert_eq!(params["mode"], "full", "{}: {params}", edit.node);
+            assert_eq!(params["overrides"], with_settings_told(), "{}: {params}", edit.node);
+        }
+        let peers = sidecar.params("discover-peers");
+        assert!(peers.iter().all(|params| params.to_string().contains(&peer("a"))), "{}: {peers:?}", edit.node);
+    }
+    world.silence().await;
+    let deletes = world.audit.since(mark).in_namespace(&place.namespace).pod_deletes();
+    assert_eq!(deletes.len(), edits.len(), "one pod a node: {deletes:?}");
 }
 
 /// The volume is one chain's: the edit is refused, the pod stays, and the old chain makes all well again.
@@ -150,6 +216,9 @@ pub(crate) async fn keys(world: Arc<World>) {
         check(mounts(view, "signing-key").is_none(), || "the key is mounted".to_owned())
     };
     place.stays("rpc-0", AFTERWARDS, unmounted).await;
+    let none = Patch::Merge(json!({"spec": {"validator": {"signingKey": null, "nodeKey": null}}}));
+    let refused = place.nodes.patch("rpc-0", &PatchParams::default(), &none).await.expect_err("keys stay");
+    assert!(refused.to_string().contains("signingKey cannot be removed"), "{refused}");
     place.sidecar("rpc-0").catches_up(false);
     let after = place.until("rpc-0", "the validator signs", |view| updated(view, before.pod_uid())).await;
     assert_eq!(mounts(&after, "signing-key").as_deref(), Some("signing-c"));

@@ -20,6 +20,8 @@ use crate::support::world::{World, install, uninstall};
 
 const CERTIFICATE: &str = "rpc-0-sidecar-tls";
 const READY: &str = "SidecarTLSSecretReady";
+/// Long enough for the operator to act on what was just done.
+const MEANWHILE: Duration = Duration::from_secs(2);
 const GARBAGE_DEADLINE: Duration = Duration::from_secs(60);
 
 pub(crate) async fn asked(world: Arc<World>) {
@@ -60,6 +62,20 @@ pub(crate) async fn asked(world: Arc<World>) {
     let view = place.until("rpc-0", "the proxy is back", |view| view.settled_on(V1)).await;
     assert!(has_proxy(&view));
     assert_eq!(view.status("/currentSidecarTLS/issuerName"), Some(&json!("ca")));
+
+    // Off and on again while the pod goes: it ends where it began.
+    let pause = world.pause_kubelet();
+    place.edit("rpc-0", json!({"image": V2, "sidecar": {"tls": null}})).await;
+    place.until("rpc-0", "the pod is on its way out", View::pod_is_terminating).await;
+    place.edit("rpc-0", json!({"image": V1, "sidecar": {"tls": {"issuerName": "ca"}}})).await;
+    tokio::time::sleep(MEANWHILE).await;
+    place.ends_pod("rpc-0").await;
+    drop(pause);
+    let again = place.until("rpc-0", "the proxy stays", |view| view.settled_on(V1)).await;
+    let spec = |view: &View| view.pod.as_ref().and_then(|pod| pod.spec.clone());
+    assert_eq!(spec(&again), spec(&view), "the pod is made as before");
+    assert_eq!(again.status("/currentSidecarTLS/issuerName"), Some(&json!("ca")));
+    assert!(certificates(&place).get_opt(CERTIFICATE).await.expect("an answer").is_some(), "the Certificate is gone");
 
     place.delete::<SeiNode>("rpc-0").await;
     is_collected(&place).await;

@@ -11,6 +11,7 @@ use kube::api::{ListParams, Patch, PatchParams, PostParams};
 use sei_planner::api::SeiNode;
 use serde_json::{Value, json};
 
+use super::following::{mounts, updated};
 use super::specs::V1;
 use crate::support::place::Place;
 use crate::support::view::{View, check};
@@ -18,17 +19,20 @@ use crate::support::world::World;
 
 const ASKS: &str = "AwaitingAcknowledgement";
 
-/// The first validator takes the key; a copy of it waits, asks once the holder is gone, and runs after the answer.
+/// The first validator takes the key; a node that follows the chain and is to have a copy of it runs on without, asks once the holder
+/// is gone, and signs after the answer.
 pub(crate) async fn one_holder(world: Arc<World>) {
     let place = world.served_place("keys").await;
     provide(&place, "a").await;
     provide(&place, "b").await;
     place.create("rpc-0", validator("a")).await;
     place.until("rpc-0", "the validator comes up", |view| view.settled_on(V1)).await;
-    place.create("rpc-1", validator("b")).await;
+    place.create("rpc-1", json!({"chainId": "test-1", "image": V1, "validator": {}})).await;
+    let before = place.until("rpc-1", "the next one follows the chain", |view| view.settled_on(V1)).await;
+    place.edit("rpc-1", validator("b")).await;
     let in_use = |view: &View| view.condition_is("SigningKeyReady", "False", "SigningKeyInUse");
     place.until("rpc-1", "the copy of the key waits", in_use).await;
-    let unmounted = |view: &View| check(view.stateful_set.is_none(), || "something mounts the key".to_owned());
+    let unmounted = |view: &View| check(view.pod_uid() == before.pod_uid(), || "the pod was replaced".to_owned());
     place.stays("rpc-1", Duration::from_secs(3), unmounted).await;
     assert_eq!(leases(&place).await.len(), 1, "two Secrets, one key");
 
@@ -41,7 +45,9 @@ pub(crate) async fn one_holder(world: Arc<World>) {
     let nodes: Api<SeiNode> = place.api();
     let patch = Patch::Merge(json!({"metadata": {"annotations": {"sei.io/acknowledge": token}}}));
     nodes.patch("rpc-1", &PatchParams::default(), &patch).await.expect("annotated");
-    place.until("rpc-1", "the copy takes over", |view| view.settled_on(V1)).await;
+    let after = place.until("rpc-1", "the copy takes over", |view| updated(view, before.pod_uid())).await;
+    assert_eq!(mounts(&before, "signing-key"), None);
+    assert_eq!(mounts(&after, "signing-key").as_deref(), Some("signing-b"));
     let lease = leases(&place).await.pop().expect("the same Lease");
     let holder = lease.spec.and_then(|spec| spec.holder_identity).unwrap_or_default();
     assert!(holder.starts_with(&format!("{}/rpc-1/", place.namespace)), "{holder}");

@@ -5,8 +5,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use k8s_openapi::api::core::v1::Pod;
-use kube::api::DeleteParams;
 use serde_json::json;
 
 use super::specs::{self, V1, V2, V3};
@@ -52,8 +50,7 @@ pub(crate) async fn operator_killed_and_reverted(world: Arc<World>) {
 /// replaced although it never ran, and a StatefulSet does not do that by itself.
 pub(crate) async fn revert_before_new_pod_runs(world: Arc<World>) {
     let (place, pause) = in_the_middle(&world, "mid-revert-pending").await;
-    let at_once = DeleteParams::default().grace_period(0);
-    place.api::<Pod>().delete("rpc-0-0", &at_once).await.expect("the API server does not wait for the kubelet");
+    place.ends_pod("rpc-0").await;
     place.until("rpc-0", "the new pod waits", |view| view.pod_is_pending(V2)).await;
     place.edit("rpc-0", json!({"image": V1})).await;
     ends_on(&place, pause, V1).await;

@@ -63,7 +63,7 @@ pub(crate) fn all() -> Vec<Trial> {
         Trial::new("one_refused_node_does_not_stop_others", bring_up::refused_beside_good),
         Trial::new("image_update_replaces_the_pod_once", image_update::replaces_once),
         Trial::new("edited_settings_reach_pod_and_sidecar", following::settings),
-        Trial::new("edited_override_is_reverted_in_the_middle", following::reverted),
+        Trial::new("every_edit_is_reverted_in_the_middle", following::reverted),
         Trial::new("refused_edit_of_a_running_node_restarts_nothing", following::refused),
         Trial::new("running_validator_gets_its_keys_at_the_tip", following::keys),
         Trial::new("full_node_becomes_a_validator", following::mode),

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use k8s_openapi::NamespaceResourceScope;
+use k8s_openapi::api::core::v1::Pod;
 use kube::api::{DeleteParams, DynamicObject, Patch, PatchParams, PostParams};
 use kube::{Api, Resource};
 use serde::de::DeserializeOwned;
@@ -62,6 +63,13 @@ impl Place {
     {
         let deleted = self.api::<K>().delete(name, &DeleteParams::background()).await;
         deleted.unwrap_or_else(|error| panic!("deleting {name}: {error}"));
+    }
+
+    /// Takes a node's pod away at once, as the kubelet would that stands still.
+    pub(crate) async fn ends_pod(&self, name: &str) {
+        let at_once = DeleteParams::default().grace_period(0);
+        let ended = self.api::<Pod>().delete(&format!("{name}-0"), &at_once).await;
+        ended.unwrap_or_else(|error| panic!("ending the pod of {name}: {error}"));
     }
 
     pub(crate) async fn view(&self, name: &str) -> View {

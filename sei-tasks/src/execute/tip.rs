@@ -14,7 +14,7 @@ const BEHIND: Doubt = Doubt {
     reason: conditions::NOT_CAUGHT_UP,
     question: "acknowledge-not-caught-up",
     awaits: "the node to be at the tip of its chain",
-    ends: "It goes on by itself once the node is at the tip of its chain. To let it sign all the same",
+    ends: "It goes on by itself once the node is at the tip of its chain. Until then it cannot tell who signs now: once nothing else signs with the key, to let it sign all the same",
 };
 
 /// Waits until the node has caught up and its height moves, or until a person says that it may sign all the same.

@@ -28,6 +28,7 @@ struct Cutover {
     driver: Driver<SeiOperator>,
     /// Whether the old one runs where the operator sees nothing of it but its signatures.
     from_outside: bool,
+    old_is_stopped: bool,
 }
 
 impl Cutover {
@@ -37,7 +38,7 @@ impl Cutover {
         options.delays.catch_up_seconds = random.seconds(3600);
         let driver = Sim::new(options).drive(SeiOperator { platform: Platform::demo() });
         let from_outside = random.once_in(2);
-        Self { random, driver, from_outside }
+        Self { random, driver, from_outside, old_is_stopped: false }
     }
 
     fn sim(&self) -> Sim {
@@ -108,6 +109,7 @@ impl Cutover {
     }
 
     fn stops_the_old(&mut self) -> Result<(), String> {
+        self.old_is_stopped = true;
         if self.from_outside {
             self.sim().outside_validator_ends(&validator_address());
             return self.pause();
@@ -125,12 +127,14 @@ impl Cutover {
         Ok(())
     }
 
-    /// Says yes to what is asked, but not that a key may sign that signs elsewhere.
+    /// Says yes to what is asked, once the old one is stopped where nobody else sees to that.
     fn answer(&self) {
+        if self.from_outside && !self.old_is_stopped {
+            return;
+        }
         let status = self.status(NEW);
         let question = status.condition(conditions::AWAITING_ACKNOWLEDGEMENT);
-        let question = question.filter(|question| question.status == ConditionStatus::True);
-        if let Some(question) = question.filter(|question| question.reason != conditions::KEY_STILL_SIGNS) {
+        if let Some(question) = question.filter(|question| question.status == ConditionStatus::True) {
             let token = question.message.rsplit('=').next().unwrap_or_default();
             self.sim().user_annotate(&NodeKey::new("nodes", NEW), "sei.io/acknowledge", Some(token));
         }

@@ -1,7 +1,6 @@
 //! What is known of a cluster by asking it: live nodes with the facts around them, and live statuses for nodes of files.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
 use std::sync::Arc;
 
 use kube::ResourceExt;
@@ -23,8 +22,7 @@ use serde_json::{Value, json};
 
 use super::report::{Outcome, Problem, Word};
 use super::{Plans, plan_id, why};
-use crate::cli::cluster::{self, Cluster, OPERATOR_NAMESPACE, Trouble};
-use crate::cli::platform;
+use crate::cli::cluster::{self, Cluster, Trouble};
 use crate::input::diagnostics::{Diagnostic, Severity};
 use crate::input::sources::Sources;
 use crate::input::yaml::Span;
@@ -33,22 +31,6 @@ use crate::output::{self, Paint};
 
 /// Where the problems of a live object are, in the place of a file.
 const CLUSTER: &str = "cluster";
-
-/// The platform of a live cluster: that of the file, of the environment, or of the operator that is installed; only where there
-/// is none of them the demo one. Nothing after everything that is wrong was reported on stderr.
-pub(super) async fn platform(cluster: &Cluster, file: Option<&Path>) -> Option<Platform> {
-    if file.is_some() || !platform::environment().is_empty() {
-        return platform::load(file);
-    }
-    match cluster.installed_settings(OPERATOR_NAMESPACE).await {
-        Ok(settings) => {
-            let origin = cluster::installed_in(OPERATOR_NAMESPACE);
-            output::chatter(&format!("{}: platform settings of {origin}\n", Paint::stderr().blue("note")));
-            platform::typed(&settings, &format!("{origin}: "))
-        }
-        Err(_) => platform::load(None),
-    }
-}
 
 /// Plans a live node as the operator would now, and counts it.
 pub(super) async fn add(

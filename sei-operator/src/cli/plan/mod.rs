@@ -227,7 +227,7 @@ async fn live_files(args: &Args) -> Result<Exit, Trouble> {
         .help("write metadata.namespace into the manifests"));
     }
     let cluster = args.access.connect().await?;
-    let Some(platform) = live::platform(&cluster, args.platform.as_deref()).await else { return Ok(Exit::Error) };
+    let Some(platform) = platform::of_cluster(&cluster, args.platform.as_deref()).await else { return Ok(Exit::Error) };
     let input = Input::read(&args.files);
     let saved = live::saved(&cluster, &input.documents).await?;
     let facts = Facts::of(saved, &args.secret);
@@ -237,7 +237,7 @@ async fn live_files(args: &Args) -> Result<Exit, Trouble> {
 /// What the operator would do with live nodes now.
 async fn live_nodes(args: &Args) -> Result<Exit, Trouble> {
     let cluster = args.access.connect().await?;
-    let Some(platform) = live::platform(&cluster, args.platform.as_deref()).await else { return Ok(Exit::Error) };
+    let Some(platform) = platform::of_cluster(&cluster, args.platform.as_deref()).await else { return Ok(Exit::Error) };
     let mut plans = Plans::default();
     for name in &args.nodes {
         live::add(&mut plans, &cluster, &cluster.key(name, &args.access)?, &platform).await?;
