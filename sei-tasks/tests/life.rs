@@ -5,7 +5,7 @@
 mod living;
 
 use living::{LIMIT_SECONDS, Life, V1, V2, V3};
-use sei_planner::api::{ConditionStatus, NodePhase, PlanPhase, conditions};
+use sei_planner::api::{ConditionStatus, NodePhase, PlanPhase, SeiNodeStatus, conditions};
 use sei_planner::names::NodeKey;
 use sei_planner::platform::Platform;
 use sei_tasks::sim::{Call, Fault, Options, Point, SeiOperator, Sim, Verb};
@@ -40,6 +40,34 @@ fn a_settled_node_costs_next_to_nothing() {
     let hour = life.sim().counters().since(&before);
     assert_eq!((hour.requests(), hour.events()), (0, 0), "{hour:?}");
     assert!(hour.sidecar() <= 12, "{hour:?}");
+}
+
+/// A claim that somebody deleted is kept by the pod alone: no edit takes the data away without a word.
+#[test]
+fn the_pod_that_keeps_a_deleted_claim_is_replaced_only_when_somebody_says_so() {
+    let mut life = Life::running(json!({}));
+    life.delete(Kind::PersistentVolumeClaim, "data-rpc-0");
+    life.set_image(V2);
+    let claim = |life: &Life| life.child(Kind::PersistentVolumeClaim, "data-rpc-0");
+    life.driver.run_for(3600).unwrap();
+    assert!(claim(&life).is_some(), "the data is there an hour later");
+    says_yes(&mut life, conditions::DATA_VOLUME_GOES);
+    life.driver.run_for(3600).unwrap();
+    assert!(claim(&life).is_none(), "the claim goes with its pod");
+    says_yes(&mut life, conditions::DATA_VOLUME_LOST);
+    life.runs(V2);
+}
+
+/// Answers the question of this reason, which comes.
+fn says_yes(life: &mut Life, reason: &str) {
+    let asked = |status: &SeiNodeStatus| {
+        let question = status.condition(conditions::AWAITING_ACKNOWLEDGEMENT);
+        question.filter(|asked| asked.status == ConditionStatus::True && asked.reason == reason).cloned()
+    };
+    life.wait_for(reason, |status| asked(status).is_some());
+    let question = asked(&life.status()).expect("it is asked").message;
+    let (annotation, token) = question.rsplit_once("--overwrite ").unwrap().1.split_once('=').unwrap();
+    life.sim().user_annotate(&life.key, annotation, Some(token));
 }
 
 /// An API server that has just started refuses everybody whose roles it has not read yet.
@@ -197,9 +225,9 @@ fn a_gate_that_could_not_be_opened_is_opened_later() {
     }
 }
 
-/// The pod holds the claim, so it stays as long as the pod; a plan must not wait for its end.
+/// The pod holds the claim, so it stays as long as the pod; a plan that makes no other pod must not wait for its end.
 #[test]
-fn a_claim_that_is_being_deleted_stops_no_plan() {
+fn a_claim_that_is_being_deleted_stops_no_way_up() {
     let mut life = Life::begins(json!({"snapshot": {"s3": {"targetHeight": 100}}}), Options::default().realistic());
     life.wait_for_task("snapshot-restore");
     life.driver.run_for(60).unwrap();
@@ -207,13 +235,9 @@ fn a_claim_that_is_being_deleted_stops_no_plan() {
     life.sim().user_edit(&life.key, |spec| spec["overrides"] = json!({"evm.http_port": "8545"}));
     life.wait_for("it runs", |status| status.phase() == NodePhase::Running);
     life.set_image(V2);
-    life.wait_for("a question", |status| {
-        let question = status.condition(conditions::AWAITING_ACKNOWLEDGEMENT);
-        question.is_some_and(|question| question.status == ConditionStatus::True)
-    });
-    let question = life.status().condition(conditions::AWAITING_ACKNOWLEDGEMENT).unwrap().message.clone();
-    let token = question.rsplit('=').next().unwrap();
-    life.sim().user_annotate(&life.key, "sei.io/acknowledge", Some(token));
+    for reason in [conditions::DATA_VOLUME_GOES, conditions::DATA_VOLUME_LOST] {
+        says_yes(&mut life, reason);
+    }
     life.runs(V2);
 }
 

@@ -1,4 +1,5 @@
-//! The log of what happens to nodes: one line a transition, from the same values as the metrics.
+//! The log of what happens to nodes: one line a transition, from the same values as the metrics. A plan is a trace: its lines, also
+//! those of another process that goes on with it, have one trace id, which follows from the plan's own.
 
 use clap::ValueEnum;
 use sei_planner::api::{PlanKindName, SeiNode};
@@ -24,8 +25,9 @@ impl Recorder for Journal {
     fn changed(&self, node: &SeiNode, transitions: &[Transition]) {
         let (namespace, name) = (node.metadata.namespace.as_deref(), node.metadata.name.as_deref());
         let key = NodeKey::new(namespace.unwrap_or_default(), name.unwrap_or_default());
+        let trace = trace_id(node, transitions);
         for transition in transitions {
-            log(&key, transition);
+            log(&key, trace.as_deref(), transition);
         }
         self.0.changed(node, transitions);
     }
@@ -36,23 +38,38 @@ impl Recorder for Journal {
     }
 }
 
-fn log(node: &NodeKey, transition: &Transition) {
+/// That of the plan that was stored now, or else was in force before: 32 hex digits, as W3C Trace Context has it.
+fn trace_id(node: &SeiNode, transitions: &[Transition]) -> Option<String> {
+    let started = transitions.iter().find_map(|transition| match transition {
+        Transition::PlanStarted { id, .. } => Some(id),
+        Transition::Phase { .. }
+        | Transition::PlanEnded { .. }
+        | Transition::TaskFailed { .. }
+        | Transition::Condition { .. } => None,
+    });
+    let stored = || node.status.as_ref()?.plan.as_ref().map(|plan| &plan.id);
+    started.or_else(stored).map(|id| id.replace('-', ""))
+}
+
+fn log(node: &NodeKey, trace_id: Option<&str>, transition: &Transition) {
     match transition {
-        Transition::Phase { from, to, seconds } => tracing::info!(%node, %from, %to, seconds, "phase changed"),
+        Transition::Phase { from, to, seconds } => {
+            tracing::info!(%node, trace_id, %from, %to, seconds, "phase changed")
+        }
         Transition::PlanStarted { id, kind, .. } => {
-            tracing::info!(%node, plan = id, kind = kind.map(PlanKindName::as_str), "plan started");
+            tracing::info!(%node, trace_id, plan = id, kind = kind.map(PlanKindName::as_str), "plan started");
         }
         Transition::PlanEnded { id, kind, end, seconds, .. } => {
             let kind = kind.map(PlanKindName::as_str);
-            tracing::info!(%node, plan = id, kind, outcome = end.as_str(), seconds, "plan ended");
+            tracing::info!(%node, trace_id, plan = id, kind, outcome = end.as_str(), seconds, "plan ended");
         }
         Transition::TaskFailed { task, id, error, ends_plan } => {
-            tracing::info!(%node, task, id, error, ends_plan, "task failed");
+            tracing::info!(%node, trace_id, task, id, error, ends_plan, "task failed");
         }
         Transition::Condition { kind, from, to, message } => {
             let status = |standing: &Option<Standing>| standing.as_ref().map(|known| known.status.as_str());
             let reason = to.as_ref().map(|known| known.reason.as_str());
-            tracing::info!(%node, condition = kind, from = status(from), to = status(to), reason, says = message, "condition changed");
+            tracing::info!(%node, trace_id, condition = kind, from = status(from), to = status(to), reason, says = message, "condition changed");
         }
     }
 }
@@ -112,7 +129,7 @@ mod tests {
 
     #[test]
     fn every_transition_is_one_line() {
-        let (plan, task) = (|| "6f1c0d2e".to_owned(), || "mark-ready".to_owned());
+        let (plan, task) = (|| "6f1c0d2e-91a4-4000-8000-000000000bde".to_owned(), || "mark-ready".to_owned());
         let standing = |status| Some(Standing { status, reason: "Ready".to_owned() });
         let transitions = [
             Transition::Phase { from: NodePhase::Initializing, to: NodePhase::Running, seconds: Some(61) },

@@ -28,6 +28,8 @@ const STORAGE_CLASSES: [&str; 3] = ["gp3-10k-750", "gp3", "gp3-archive"];
 const READY_DEADLINE: Duration = Duration::from_secs(90);
 const API_SERVER: &str = "kube-apiserver";
 const KUBELET: &str = "kwok";
+/// How far the heap of a server may grow, in percent of what lives, before it is looked through: memory for time.
+const HEAP_GROWTH: &str = "400";
 /// Set to keep the logs, the audit log and the kubeconfigs after the run.
 const KEEP: &str = "SEI_CONTROL_PLANE_KEEP";
 
@@ -53,7 +55,7 @@ struct Server {
 impl Server {
     fn start(group: &ProcessGroup, bin: &Path, dir: &Path, name: &'static str, arguments: Vec<String>) -> Self {
         let (program, log) = (bin.join(name), dir.join(format!("{name}.log")));
-        let child = group.spawn(Command::new(&program).args(&arguments), &log);
+        let child = group.spawn(&mut command(&program, &arguments), &log);
         Server { name, program, arguments, log, child }
     }
 
@@ -64,8 +66,14 @@ impl Server {
 
     fn restart(&mut self, group: &ProcessGroup) {
         self.kill();
-        self.child = group.spawn(Command::new(&self.program).args(&self.arguments), &self.log);
+        self.child = group.spawn(&mut command(&self.program, &self.arguments), &self.log);
     }
+}
+
+fn command(program: &Path, arguments: &[String]) -> Command {
+    let mut command = Command::new(program);
+    command.args(arguments).env("GOGC", HEAP_GROWTH);
+    command
 }
 
 impl ControlPlane {

@@ -14,8 +14,9 @@ use super::view::Check;
 
 /// Requests of the test under way at the same time.
 const HANDS: usize = 16;
-/// One list of all nodes each time.
-const POLL: Duration = Duration::from_millis(250);
+/// One list of all nodes each time, so the more of them, the more seldom: see [`Fleet::pause`].
+const POLL_PER_NODE: Duration = Duration::from_micros(2500);
+const POLL_MIN: Duration = Duration::from_millis(250);
 /// Generous: it bounds a hang, it measures nothing.
 const DEADLINE: Duration = Duration::from_secs(300);
 
@@ -52,8 +53,13 @@ impl Fleet {
                 let report = self.place.report(one, &self.place.view(one).await);
                 panic!("{} nodes do not run after {DEADLINE:?}, among them {one}:\n{report}", waiting.len());
             }
-            tokio::time::sleep(POLL).await;
+            tokio::time::sleep(self.pause()).await;
         }
+    }
+
+    /// Between two looks: to list hundreds of nodes loads the API server, and the cores that it shares, more than a node's way up.
+    fn pause(&self) -> Duration {
+        POLL_MIN.max(POLL_PER_NODE * u32::try_from(self.names.len()).expect("a fleet of a test"))
     }
 
     /// Numbers of the nodes that were created and whose status does not say that they run.

@@ -112,6 +112,8 @@ pub const NO_LONGER: &str = "NoLonger";
 pub const AWAITING_ACKNOWLEDGEMENT: &str = "AwaitingAcknowledgement";
 /// Reason: the data volume of a node that ran is gone.
 pub const DATA_VOLUME_LOST: &str = "DataVolumeLost";
+/// Reason: somebody deleted the claim of the data, which only the pod keeps that is to be replaced.
+pub const DATA_VOLUME_GOES: &str = "DataVolumeGoes";
 /// Reason: the consensus key would move to another disk, or away from a holder that vanished.
 pub const SIGNING_KEY_MOVES: &str = "SigningKeyMoves";
 /// Reason: a node that was never seen to be at the tip of its chain would begin to sign.

@@ -34,8 +34,8 @@ pub enum Stamp {
     StatefulSetApplied(i64),
     /// The node holds the consensus key of this Lease.
     SigningKeyHeld(String),
-    /// A person must say that a consensus key may move, or may sign.
-    AskForKey {
+    /// A person must say that a consensus key may move or may sign, or that data may go.
+    Ask {
         /// Reason of the condition.
         reason: &'static str,
         /// Why, and what must be true before the answer, in sentences without the last full stop.
@@ -213,7 +213,7 @@ impl<'a> Projection<'a> {
                 }
             }
             // Asked once everything else is settled.
-            Stamp::AskForKey { .. } => {}
+            Stamp::Ask { .. } => {}
             Stamp::StatefulSetApplied(generation) => self.status.stateful_set_generation = Some(*generation),
             Stamp::Bootstrapped(height) => self.status.bootstrapped_height = Some(*height),
             Stamp::TlsSecret(verdict) => self.tls_secret(verdict),
@@ -271,8 +271,8 @@ impl<'a> Projection<'a> {
 
     /// The one question that waits for a person, if there is one.
     fn question(&mut self, node: &ValidNode, decision: &Decision, stamps: &[Stamp]) {
-        let about_key = stamps.iter().find_map(|stamp| match stamp {
-            Stamp::AskForKey { reason, why, token } => Some((*reason, why.clone(), token)),
+        let by_a_task = stamps.iter().find_map(|stamp| match stamp {
+            Stamp::Ask { reason, why, token } => Some((*reason, why.clone(), token)),
             Stamp::CurrentImage(_)
             | Stamp::SidecarReady
             | Stamp::StateSyncConfigured
@@ -299,7 +299,7 @@ impl<'a> Projection<'a> {
             | Decision::Supersede(..)
             | Decision::Continue
             | Decision::RestoreService
-            | Decision::Idle => about_key,
+            | Decision::Idle => by_a_task,
         };
         match asked {
             Some((reason, what, token)) => {

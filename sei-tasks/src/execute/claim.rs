@@ -137,7 +137,7 @@ async fn take<C: Cluster, S: Sidecar, K: Clock>(
             Ok(at.waiting(
                 now,
                 format!("an answer: {why}"),
-                vec![Stamp::AskForKey { reason: c::SIGNING_KEY_MOVES, why: asked, token }],
+                vec![Stamp::Ask { reason: c::SIGNING_KEY_MOVES, why: asked, token }],
             ))
         }
     }

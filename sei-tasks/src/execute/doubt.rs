@@ -55,7 +55,7 @@ impl Doubt {
     ) -> Outcome {
         let why =
             format!("node {} is to sign with the key in Secret {secret:?}, and {hindrance}. {}", node.key, self.ends);
-        let question = Stamp::AskForKey { reason: self.reason, why, token: self.token(node, at, secret) };
+        let question = Stamp::Ask { reason: self.reason, why, token: self.token(node, at, secret) };
         let waited = at.plan.tasks[at.index].waiting_since.map_or(0, |since| world.clock.now().seconds_since(since));
         Outcome::Waiting(Waiting {
             on: format!("{}: {hindrance}", self.awaits),

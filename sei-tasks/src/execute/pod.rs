@@ -1,15 +1,18 @@
 //! Replaces a pod, and sees what the new one runs. Readiness is never asked for: seid starts only after mark-ready.
 
-use sei_planner::api::DriftKind;
+use sei_planner::api::{DriftKind, conditions};
 use sei_planner::node::{PodFacts, Stamp, ValidNode};
-use sei_planner::step::Outcome;
-use sei_planner::task::ReplacePod;
+use sei_planner::step::{Outcome, Waiting};
+use sei_planner::task::{ReplacePod, answer_token};
 use serde_json::Value;
 
 use super::{lost_ground, waiting};
+use crate::object::{is_leaving, uid};
 use crate::serving::{Stage, pod_id, statefulset_id, watched_pod};
-use crate::world::{Clock, Cluster, ClusterError, Propagation, Sidecar, World};
+use crate::world::{Clock, Cluster, ClusterError, Kind, ObjectId, Propagation, Sidecar, World};
 
+/// Until a claim that is being deleted is looked at again, should the watches say nothing: nobody can undo that.
+const CLAIM_SECONDS: i64 = 60;
 /// Reasons of a waiting container that a person should see; others come and go within seconds.
 const TELLING: [&str; 6] = [
     "ImagePullBackOff",
@@ -48,8 +51,32 @@ async fn delete<C: Cluster, S: Sidecar, K: Clock>(
     node: &ValidNode,
     pod: &PodFacts,
 ) -> Result<Outcome, ClusterError> {
+    if let Some(asks) = while_its_claim_goes(world, node).await? {
+        return Ok(asks);
+    }
     world.cluster.delete(&pod_id(node), &pod.uid, Propagation::Background).await?;
     Ok(pod_to_run(node, None))
+}
+
+/// A claim that somebody deleted is there as long as a pod uses it: the data would go with the pod.
+async fn while_its_claim_goes<C: Cluster, S: Sidecar, K: Clock>(
+    world: &World<C, S, K>,
+    node: &ValidNode,
+) -> Result<Option<Outcome>, ClusterError> {
+    let name = &node.data_volume.claim;
+    let claim = world.cluster.read(&ObjectId::new(Kind::PersistentVolumeClaim, &node.key.namespace, name)).await?;
+    let Some(claim) = claim.filter(is_leaving) else { return Ok(None) };
+    let token = answer_token(&format!("{}/{}", node.uid, uid(&claim)), "acknowledge-data-volume-goes");
+    if node.acknowledgement.as_deref() == Some(token.as_str()) {
+        return Ok(None);
+    }
+    let on = format!("an answer: the claim {name} is being deleted, and its data goes with the pod");
+    let why = format!(
+        "somebody deleted the claim {name}: its data goes with the pod that is to be replaced. Once what is needed of it is saved, to replace the pod all the same"
+    );
+    let question = Stamp::Ask { reason: conditions::DATA_VOLUME_GOES, why, token };
+    let look_again_seconds = CLAIM_SECONDS;
+    Ok(Some(Outcome::Waiting(Waiting { on, look_again_seconds, submitted: false, learned: vec![question] })))
 }
 
 /// Stamps a setting once a pod of the applied template runs: that template has it, and seid of that pod read its
