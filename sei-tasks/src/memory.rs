@@ -35,6 +35,7 @@ struct Served {
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct Asked {
+    at: Time,
     again_at: Time,
     pod: Option<Looks>,
 }
@@ -56,10 +57,14 @@ impl Hash for Memory {
 }
 
 impl Memory {
-    /// Whether the sidecar should be asked now: its pod restarted or changed readiness, or nobody asked for long.
-    pub(crate) fn health_is_due(&self, key: &NodeKey, pod: Option<&PodFacts>, now: Time) -> bool {
+    /// Whether the sidecar should be asked now: its pod restarted or changed readiness, nobody asked for long, or nobody asked since
+    /// the retry of a plan is due, whose kind depends on the answer.
+    pub(crate) fn health_is_due(&self, key: &NodeKey, pod: Option<&PodFacts>, retry: Option<Time>, now: Time) -> bool {
         self.with(|asked| match asked.get(key) {
-            Some(last) => last.pod != looks(pod) || is_due(last.again_at, now, HEALTH_SECONDS),
+            Some(last) => {
+                let before_the_retry = retry.is_some_and(|due| due <= now && last.at < due);
+                before_the_retry || last.pod != looks(pod) || is_due(last.again_at, now, HEALTH_SECONDS)
+            }
             None => true,
         })
     }
@@ -67,7 +72,7 @@ impl Memory {
     /// Remembers that the sidecar was asked, and whether it gave an answer.
     pub(crate) fn health_was_asked(&self, key: &NodeKey, pod: Option<&PodFacts>, answered: bool, now: Time) {
         let pause = if answered { HEALTH_SECONDS } else { HEALTH_RETRY_SECONDS };
-        let asked = Asked { again_at: now.plus_seconds(pause), pod: looks(pod) };
+        let asked = Asked { at: now, again_at: now.plus_seconds(pause), pod: looks(pod) };
         self.with(|all| all.insert(key.clone(), asked));
     }
 
@@ -145,4 +150,23 @@ type Looks = (String, i64, bool, bool);
 
 fn looks(pod: Option<&PodFacts>) -> Option<Looks> {
     pod.map(|pod| (pod.uid.clone(), pod.sidecar_restarts, pod.sidecar_running, pod.ready))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A gate that is closed when a plan fails is looked at when the plan is tried again, not five minutes after the last look.
+    #[test]
+    fn a_sidecar_is_asked_again_when_a_retry_is_due() {
+        let (memory, key) = (Memory::default(), NodeKey::new("nodes", "rpc-0"));
+        let asked = Time::at(jiff::Timestamp::UNIX_EPOCH);
+        let (retry, later) = (asked.plus_seconds(14), asked.plus_seconds(20));
+        memory.health_was_asked(&key, None, true, asked);
+        assert!(!memory.health_is_due(&key, None, None, later));
+        assert!(!memory.health_is_due(&key, None, Some(retry), asked.plus_seconds(13)));
+        assert!(memory.health_is_due(&key, None, Some(retry), later));
+        memory.health_was_asked(&key, None, true, later);
+        assert!(!memory.health_is_due(&key, None, Some(retry), later.plus_seconds(60)), "once");
+    }
 }

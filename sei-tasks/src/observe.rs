@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use sei_planner::api::{ConditionStatus, NodePhase, PlanPhase, SeiNodeStatus, TaskPlan, TaskStatus, conditions};
+use sei_planner::api::{ConditionStatus, NodePhase, PlanPhase, SeiNodeStatus, TaskPlan, TaskStatus, Time, conditions};
 use sei_planner::inspect::tls_secret;
 use sei_planner::manifests::template_digest;
 use sei_planner::names::NodeKey;
@@ -42,8 +42,8 @@ pub(crate) async fn observe<C: Cluster, S: Sidecar, K: Clock>(
         Some(plan) => progress(world, node, plan).await,
         None => (Vec::new(), TaskProbe::NotAsked),
     };
-    // A sidecar without a name gives no answer.
-    let service_known = known(Kind::Service) || in_flight == TaskProbe::Unreachable;
+    // A sidecar without a name gives no answer, and what it does not deny it may be at work on.
+    let service_known = known(Kind::Service) || matches!(in_flight, TaskProbe::Unreachable | TaskProbe::Running);
     Ok(Observed {
         statefulset,
         service: presence(world, service_known, &child(Kind::Service, &key.name)).await?,
@@ -250,6 +250,11 @@ fn label_peers<C: Cluster, S: Sidecar, K: Clock>(world: &World<C, S, K>, node: &
     hosts.into_iter().collect()
 }
 
+/// When a plan that failed is tried again.
+pub(crate) fn retry_of(status: &SeiNodeStatus) -> Option<Time> {
+    status.plan.as_ref().filter(|plan| plan.phase == PlanPhase::Failed).and_then(|plan| plan.retry_at)
+}
+
 /// Asks a running node's sidecar for its health when that is due (D12).
 async fn health<C: Cluster, S: Sidecar, K: Clock>(
     world: &World<C, S, K>,
@@ -259,7 +264,8 @@ async fn health<C: Cluster, S: Sidecar, K: Clock>(
 ) -> SidecarHealth {
     let busy = is_busy(status);
     let now = world.clock.now();
-    if status.phase() != NodePhase::Running || busy || !world.memory.health_is_due(&node.key, pod, now) {
+    let is_due = || world.memory.health_is_due(&node.key, pod, retry_of(status), now);
+    if status.phase() != NodePhase::Running || busy || !is_due() {
         return SidecarHealth::NotAsked;
     }
     let answer = sidecars::healthz(world, node, pod).await;

@@ -9,7 +9,7 @@ use sei_planner::node::{
 
 use crate::delete::delete_node;
 use crate::finalizer::with_finalizer;
-use crate::observe::{observe, with_live_pod, with_tls_secret};
+use crate::observe::{observe, retry_of, with_live_pod, with_tls_secret};
 use crate::run_plan::{Progress, restore_service, run_until_it_waits};
 use crate::secrets::pause_seconds;
 use crate::serving::pod_id;
@@ -78,11 +78,6 @@ async fn follow<C: Cluster, S: Sidecar, K: Clock>(
     }
     let retry_at = retry_of(&next).filter(|at| Some(*at) != passed_over);
     Ok(look_again(world, valid, &decision, &next, look_at.or(retry_at)))
-}
-
-/// When a plan that failed is tried again.
-fn retry_of(status: &SeiNodeStatus) -> Option<Time> {
-    status.plan.as_ref().filter(|plan| plan.phase == PlanPhase::Failed).and_then(|plan| plan.retry_at)
 }
 
 /// Whether a plan came to its end now and its last task did not open the gate: the sidecar may have restarted under it.

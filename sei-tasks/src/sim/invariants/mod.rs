@@ -221,8 +221,11 @@ fn check_metadata(state: &State, key: &NodeKey, id: &ObjectId, metadata: &Value)
 }
 
 fn check_status(state: &mut State, key: &NodeKey, node: &SeiNode, status: &SeiNodeStatus) -> Vec<Finding> {
-    let before = state.node(key).and_then(|node| node.status).unwrap_or_default();
-    let mut found = statuses::check(key, &before, status);
+    let stored = state.node(key);
+    // On any other version the write is refused, and changes nothing.
+    let stored = stored.filter(|stored| stored.metadata.resource_version == node.metadata.resource_version);
+    let before = stored.map(|stored| stored.status.unwrap_or_default());
+    let mut found = before.map_or_else(Vec::new, |before| statuses::check(key, &before, status));
     found.extend([single_writer(state, key, node), truthful_image(state, key, status)]);
     found
 }
