@@ -32,7 +32,9 @@ pub(crate) async fn observe<C: Cluster, S: Sidecar, K: Clock>(
     let claim = child(Kind::PersistentVolumeClaim, &node.data_volume.claim);
     let claim_known = known(Kind::PersistentVolumeClaim) || holds_data(status);
     let set = child(Kind::StatefulSet, &key.name);
-    let found = presence(world, known(Kind::StatefulSet), &set).await?;
+    // A plan that is about to be replaced may have applied more than its last stored status says, and the watch may not show it yet.
+    let set_known = known(Kind::StatefulSet) || plan_to_replace(node, status, false).is_some();
+    let found = presence(world, set_known, &set).await?;
     let altered = found == Presence::Present && was_altered(world, status, &set).await?;
     let statefulset = if altered { Presence::Altered } else { found };
     let proxy_known = node.tls.is_some() && known(Kind::ConfigMap);
