@@ -42,6 +42,24 @@ fn a_settled_node_costs_next_to_nothing() {
     assert!(hour.sidecar() <= 12, "{hour:?}");
 }
 
+/// Deleted and applied again at once: the garbage collector is not through with what the old one had.
+#[test]
+fn a_node_of_an_old_name_waits_for_what_the_old_one_had() {
+    let owner = json!([{"apiVersion": "sei.io/v1alpha1", "kind": "SeiNode", "name": "rpc-0", "uid": "before", "controller": true}]);
+    let metadata = |name: &str| json!({"namespace": "nodes", "name": name, "ownerReferences": owner});
+    let claim = json!({"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": metadata("data-rpc-0"), "spec": {
+        "accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}});
+    let service =
+        json!({"apiVersion": "v1", "kind": "Service", "metadata": metadata("rpc-0"), "spec": {"clusterIP": "None"}});
+    let node = json!({"apiVersion": "sei.io/v1alpha1", "kind": "SeiNode", "metadata": {"namespace": "nodes", "name": "rpc-0"},
+        "spec": {"chainId": "pacific-1", "image": V1, "fullNode": {}}});
+    let mut life = Life::applied(Platform::demo(), [claim, service, node], Options::default());
+    life.wait_for_task("ensure-data-pvc");
+    life.wait_for("its way up", |status| status.phase() == NodePhase::Running);
+    assert!(life.sim().elapsed_seconds() < 120, "no plan failed on the way, which costs five minutes");
+    life.runs(V1);
+}
+
 /// A claim that somebody deleted is kept by the pod alone: no edit takes the data away without a word.
 #[test]
 fn the_pod_that_keeps_a_deleted_claim_is_replaced_only_when_somebody_says_so() {

@@ -94,8 +94,8 @@ async fn apply<C: Cluster, S: Sidecar, K: Clock>(
         None => world.cluster.read(&id).await?.map(Arc::new),
         seen => seen,
     };
-    if known.is_some_and(|known| controller_uid(&known).as_deref() != Some(&node.uid)) {
-        return Ok(Applied::Foreign(foreign(node, &id)));
+    if let Some(known) = known.filter(|known| controller_uid(known).as_deref() != Some(&node.uid)) {
+        return Ok(Applied::Foreign(foreign(node, &id, &known)));
     }
     world.cluster.apply(&id, object).await.map(Applied::Ours)
 }

@@ -115,7 +115,7 @@ async fn make<C: Cluster, S: Sidecar, K: Clock>(
     let kind = id.kind.name();
     Ok(match world.cluster.read(id).await? {
         None => Made::Ended(waiting(format!("{kind} {:?}, which was there a moment ago", id.name))),
-        Some(live) if controller_uid(&live).as_deref() != Some(&node.uid) => Made::Ended(foreign(node, id)),
+        Some(live) if controller_uid(&live).as_deref() != Some(&node.uid) => Made::Ended(foreign(node, id, &live)),
         Some(live) if is_leaving(&live) => Made::Ended(waiting(format!("an older {kind} {:?} to go", id.name))),
         Some(live) => Made::There(live),
     })
@@ -140,7 +140,7 @@ enum Job {
     /// Gone, going, or never made.
     Gone,
     /// It belongs to somebody else.
-    Foreign,
+    Foreign(Value),
     /// Its pod did not end yet.
     Active,
     /// It reached its height, even if somebody deletes it now.
@@ -152,7 +152,7 @@ enum Job {
 async fn job<C: Cluster, S: Sidecar, K: Clock>(world: &World<C, S, K>, node: &ValidNode) -> Result<Job, ClusterError> {
     let Some(live) = world.cluster.read(&job_id(node)).await? else { return Ok(Job::Gone) };
     Ok(if controller_uid(&live).as_deref() != Some(&node.uid) {
-        Job::Foreign
+        Job::Foreign(live)
     } else if condition(&live, "Complete").is_some() {
         Job::Complete
     } else if is_leaving(&live) {
@@ -193,7 +193,7 @@ pub(super) async fn without_a_pod<C: Cluster, S: Sidecar, K: Clock>(
     }
     Ok(Some(match job(world, node).await? {
         Job::Gone => lost_ground("the bootstrap Job is gone"),
-        Job::Foreign => foreign(node, &job_id(node)),
+        Job::Foreign(live) => foreign(node, &job_id(node), &live),
         Job::Complete => Outcome::Done(Vec::new()),
         Job::Failed(why) => terminal(why),
         Job::Active => pod::to_run("the bootstrap pod", watched.as_ref()),
@@ -208,7 +208,7 @@ pub(super) async fn await_complete<C: Cluster, S: Sidecar, K: Clock>(
     let InitSource::S3 { target_height, .. } = node.source else { return Ok(no_bootstrap()) };
     Ok(match job(world, node).await? {
         Job::Gone => lost_ground("the bootstrap Job is gone"),
-        Job::Foreign => foreign(node, &job_id(node)),
+        Job::Foreign(live) => foreign(node, &job_id(node), &live),
         Job::Complete => Outcome::Done(vec![Stamp::Bootstrapped(target_height)]),
         Job::Failed(why) => terminal(why),
         Job::Active if gate_is_shut(world, node).await => {

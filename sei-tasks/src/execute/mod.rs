@@ -16,10 +16,11 @@ mod signers;
 mod tip;
 mod volume;
 
-use sei_planner::api::TaskPlan;
+use sei_planner::api::{KIND, TaskPlan};
 use sei_planner::node::ValidNode;
 use sei_planner::step::{Failure, Outcome, Waiting};
 use sei_planner::task::Task;
+use serde_json::Value;
 
 use crate::secrets::pause_seconds;
 use crate::world::{Clock, Cluster, ClusterError, ObjectId, Sidecar, World};
@@ -111,13 +112,26 @@ fn terminal(why: impl Into<String>) -> Outcome {
 }
 
 /// An object of that name is somebody else's, and stays as it is (S4).
-fn foreign(node: &ValidNode, id: &ObjectId) -> Outcome {
+fn foreign(node: &ValidNode, id: &ObjectId, object: &Value) -> Outcome {
+    if let Some(going) = of_its_predecessor(node, id, object) {
+        return going;
+    }
     terminal(format!(
         "{} {:?} exists and does not belong to SeiNode {:?}; delete it or rename the SeiNode",
         id.kind.name(),
         id.name,
         node.key.name
     ))
+}
+
+/// A node that was made anew under its old name comes before the garbage collector, which takes what the old one had.
+fn of_its_predecessor(node: &ValidNode, id: &ObjectId, object: &Value) -> Option<Outcome> {
+    let owners = object["metadata"]["ownerReferences"].as_array();
+    let owner = owners.into_iter().flatten().find(|owner| owner["controller"] == true)?;
+    let is_predecessor =
+        owner["kind"] == KIND && owner["name"] == node.key.name.as_str() && owner["uid"] != node.uid.as_str();
+    is_predecessor
+        .then(|| waiting(format!("the {} {:?} of the deleted SeiNode of this name to go", id.kind.name(), id.name)))
 }
 
 fn lost_ground(why: impl Into<String>) -> Outcome {

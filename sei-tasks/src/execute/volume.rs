@@ -9,7 +9,7 @@ use super::apply::json;
 use super::checks::IMPORTED_CLAIM;
 use super::claim::before_a_fresh_disk;
 use super::keys::At;
-use super::{terminal, waiting};
+use super::{of_its_predecessor, terminal, waiting};
 use crate::world::{Clock, Cluster, ClusterError, Created, Kind, ObjectId, Sidecar, World};
 
 /// Creates the claim, or finds that it is there and ours; an imported one is only looked at.
@@ -36,10 +36,12 @@ pub(super) async fn ensure_data_claim<C: Cluster, S: Sidecar, K: Clock>(
         Created::New(_) => Ok(Outcome::Done(Vec::new())),
         Created::AlreadyExists => Ok(match world.cluster.read(&id).await? {
             None => waiting(format!("claim {:?}, which was there a moment ago", id.name)),
-            Some(claim) if controller_uid(&claim).as_deref() != Some(&node.uid) => terminal(format!(
-                "data PVC {:?} already exists and is not owned by SeiNode {:?}; set spec.dataVolume.import.pvcName to adopt, or delete the PVC",
-                id.name, node.key.name
-            )),
+            Some(claim) if controller_uid(&claim).as_deref() != Some(&node.uid) => {
+                of_its_predecessor(node, &id, &claim).unwrap_or_else(|| terminal(format!(
+                    "data PVC {:?} already exists and is not owned by SeiNode {:?}; set spec.dataVolume.import.pvcName to adopt, or delete the PVC",
+                    id.name, node.key.name
+                )))
+            }
             // Also one that is being deleted: the node's own pod holds it, so to wait for its end would be to wait for
             // ever. Once the pod is gone the claim goes, and its loss is asked about.
             Some(_) => Outcome::Done(Vec::new()),
