@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use k8s_openapi::ByteString;
-use k8s_openapi::api::core::v1::{ConfigMap, Secret};
+use k8s_openapi::api::core::v1::{ConfigMap, PodSpec, Secret};
 use kube::api::{ApiResource, DynamicObject, ListParams, PostParams};
 use kube::core::GroupVersionKind;
 use kube::{Api, ResourceExt};
@@ -57,29 +57,47 @@ pub(crate) async fn asked(world: Arc<World>) {
         place.api::<ConfigMap>().list(&ListParams::default().labels("sei.io/node=rpc-0")).await.expect("listed");
     assert_eq!(configs.items.len(), 0, "the proxy's configuration stays behind");
 
+    // On and off again while the pod goes.
+    let on = json!({"image": V1, "sidecar": {"tls": {"issuerName": "ca"}}});
+    let off = json!({"image": V2, "sidecar": {"tls": null}});
+    let again = reverted(&place, &on, &off, V2).await;
+    assert_eq!(pod_spec(&again), pod_spec(&view), "the pod is made as before");
+    assert!(
+        certificates(&place).get_opt(CERTIFICATE).await.expect("an answer").is_none(),
+        "the Certificate of the edit that was taken back stays behind"
+    );
+
     // And on again: the Secret is there still.
-    place.edit("rpc-0", json!({"image": V1, "sidecar": {"tls": {"issuerName": "ca"}}})).await;
+    place.edit("rpc-0", on.clone()).await;
     let view = place.until("rpc-0", "the proxy is back", |view| view.settled_on(V1)).await;
     assert!(has_proxy(&view));
     assert_eq!(view.status("/currentSidecarTLS/issuerName"), Some(&json!("ca")));
 
-    // Off and on again while the pod goes: it ends where it began.
-    let pause = world.pause_kubelet();
-    place.edit("rpc-0", json!({"image": V2, "sidecar": {"tls": null}})).await;
-    place.until("rpc-0", "the pod is on its way out", View::pod_is_terminating).await;
-    place.edit("rpc-0", json!({"image": V1, "sidecar": {"tls": {"issuerName": "ca"}}})).await;
-    tokio::time::sleep(MEANWHILE).await;
-    place.ends_pod("rpc-0").await;
-    drop(pause);
-    let again = place.until("rpc-0", "the proxy stays", |view| view.settled_on(V1)).await;
-    let spec = |view: &View| view.pod.as_ref().and_then(|pod| pod.spec.clone());
-    assert_eq!(spec(&again), spec(&view), "the pod is made as before");
+    // Off and on again while the pod goes.
+    let again = reverted(&place, &off, &on, V1).await;
+    assert_eq!(pod_spec(&again), pod_spec(&view), "the pod is made as before");
     assert_eq!(again.status("/currentSidecarTLS/issuerName"), Some(&json!("ca")));
     assert!(certificates(&place).get_opt(CERTIFICATE).await.expect("an answer").is_some(), "the Certificate is gone");
 
     place.delete::<SeiNode>("rpc-0").await;
     is_collected(&place).await;
     uninstall(&world.admin, "certificates.cert-manager.io").await;
+}
+
+/// An edit that is taken back while the pod terminates: the node ends where it began.
+async fn reverted(place: &Place, edit: &Value, back: &Value, image: &str) -> View {
+    let pause = place.world.pause_kubelet();
+    place.edit("rpc-0", edit.clone()).await;
+    place.until("rpc-0", "the pod is on its way out", View::pod_is_terminating).await;
+    place.edit("rpc-0", back.clone()).await;
+    tokio::time::sleep(MEANWHILE).await;
+    place.ends_pod("rpc-0").await;
+    drop(pause);
+    place.until("rpc-0", "it ends where it began", |view| view.settled_on(image)).await
+}
+
+fn pod_spec(view: &View) -> Option<PodSpec> {
+    view.pod.as_ref().and_then(|pod| pod.spec.clone())
 }
 
 fn has_proxy(view: &View) -> bool {
