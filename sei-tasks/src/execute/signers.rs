@@ -3,7 +3,7 @@
 use sei_planner::api::conditions;
 use sei_planner::inspect::ConsensusKey;
 use sei_planner::node::{Stamp, ValidNode};
-use sei_planner::step::Outcome;
+use sei_planner::step::{Failure, Outcome};
 
 use super::doubt::{Doubt, gate_is_closed};
 use super::keys::At;
@@ -79,6 +79,24 @@ fn knowing(mut known: Vec<Stamp>, outcome: Outcome) -> Outcome {
             waiting.learned = known;
             Outcome::Waiting(waiting)
         }
+        Outcome::Failed(Failure::LostGround { why, learned }) => {
+            known.extend(learned);
+            Outcome::Failed(Failure::LostGround { why, learned: known })
+        }
         failed @ Outcome::Failed(_) => failed,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The Lease of a key stands in status from the moment it is held: by it the key is let go when the node is deleted.
+    #[test]
+    fn a_key_is_known_to_be_held_however_the_wait_ends() {
+        let held = || vec![Stamp::SigningKeyHeld("sei-signing-key-a".to_owned())];
+        let lost = |learned| Outcome::Failed(Failure::LostGround { why: "the gate is shut".to_owned(), learned });
+        assert_eq!(knowing(held(), lost(Vec::new())), lost(held()));
+        assert_eq!(knowing(held(), Outcome::Done(Vec::new())), Outcome::Done(held()));
     }
 }
