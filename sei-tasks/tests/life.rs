@@ -83,9 +83,7 @@ fn says_yes(life: &mut Life, reason: &str) {
         question.filter(|asked| asked.status == ConditionStatus::True && asked.reason == reason).cloned()
     };
     life.wait_for(reason, |status| asked(status).is_some());
-    let question = asked(&life.status()).expect("it is asked").message;
-    let (annotation, token) = question.rsplit_once("--overwrite ").unwrap().1.split_once('=').unwrap();
-    life.sim().user_annotate(&life.key, annotation, Some(token));
+    life.obeys(&asked(&life.status()).expect("it is asked").message);
 }
 
 /// An API server that has just started refuses everybody whose roles it has not read yet.

@@ -7,7 +7,7 @@ use kube::Api;
 use kube::api::{ApiResource, DynamicObject, Patch, PatchParams};
 use kube::core::GroupVersionKind;
 use sei_planner::api::FIELD_MANAGER;
-use sei_planner::manifests::{Manifest, data_claim, proxy_config, service, sidecar_certificate, statefulset};
+use sei_planner::manifests::{Manifest, lasting_manifests};
 use sei_planner::node::{ValidNode, controller_uid, validate};
 use sei_planner::platform::Platform;
 use serde_json::{Value, json};
@@ -94,34 +94,22 @@ struct Wanted {
     object: Option<Value>,
 }
 
-/// What a node that runs has. What only a bootstrap needs comes and goes with it.
+/// What lasts of a node, and what is to go: the objects of TLS where there is none.
 fn wanted(node: &ValidNode, platform: &Platform) -> io::Result<Vec<Wanted>> {
-    let claim = (!node.data_volume.imported).then(|| data_claim(node, platform));
-    let (certificate, proxy) = (sidecar_certificate(node), proxy_config(node));
     let made = |manifest: &Manifest| {
         let object = serde_json::to_value(manifest)?;
-        Ok::<_, io::Error>(Wanted {
-            kind: resource(&object),
-            name: text(&object, "/metadata/name"),
-            object: Some(object),
-        })
+        Ok(Wanted { kind: resource(&object), name: text(&object, "/metadata/name"), object: Some(object) })
     };
-    let gone = |version: &str, kind: &str, name: String| Wanted {
-        kind: resource(&json!({"apiVersion": version, "kind": kind})),
-        name,
-        object: None,
-    };
-    let mut all = Vec::new();
-    for manifest in claim.iter().chain(&certificate).chain(&proxy) {
-        all.push(made(manifest)?);
-    }
-    all.push(made(&statefulset(node, platform))?);
-    all.push(made(&service(node))?);
-    if certificate.is_none() {
-        all.push(gone("cert-manager.io/v1", "Certificate", node.key.sidecar_certificate()));
-    }
-    if proxy.is_none() {
-        all.push(gone("v1", "ConfigMap", node.key.proxy_config()));
+    let mut all = lasting_manifests(node, platform).iter().map(made).collect::<io::Result<Vec<_>>>()?;
+    let of_tls = [
+        ("cert-manager.io/v1", "Certificate", node.key.sidecar_certificate()),
+        ("v1", "ConfigMap", node.key.proxy_config()),
+    ];
+    for (version, kind, name) in of_tls {
+        if all.iter().all(|wanted| wanted.kind.kind != kind) {
+            let kind = resource(&json!({"apiVersion": version, "kind": kind}));
+            all.push(Wanted { kind, name, object: None });
+        }
     }
     Ok(all)
 }

@@ -94,10 +94,19 @@ impl<S> Object<S> {
 /// bootstrap are deleted before the StatefulSet and the Service of the same name are applied.
 #[must_use]
 pub fn manifests(node: &ValidNode, platform: &Platform) -> Vec<Manifest> {
-    let claim = (!node.data_volume.imported).then(|| data_claim(node, platform));
-    let tls = sidecar_certificate(node).into_iter().chain(proxy_config(node));
     let bootstrap = bootstrap_service(node).into_iter().chain(bootstrap_job(node, platform));
-    claim.into_iter().chain(tls).chain(bootstrap).chain([statefulset(node, platform), service(node)]).collect()
+    before_any_pod(node, platform).chain(bootstrap).chain([statefulset(node, platform), service(node)]).collect()
+}
+
+/// Those of [`manifests`] that stay: a bootstrap's come and go with it.
+#[must_use]
+pub fn lasting_manifests(node: &ValidNode, platform: &Platform) -> Vec<Manifest> {
+    before_any_pod(node, platform).chain([statefulset(node, platform), service(node)]).collect()
+}
+
+fn before_any_pod(node: &ValidNode, platform: &Platform) -> impl Iterator<Item = Manifest> {
+    let claim = (!node.data_volume.imported).then(|| data_claim(node, platform));
+    claim.into_iter().chain(sidecar_certificate(node)).chain(proxy_config(node))
 }
 
 fn metadata(node: &ValidNode, name: &str) -> ObjectMeta {

@@ -428,7 +428,7 @@ fn unclaimed(node: &ValidNode, status: &SeiNodeStatus) -> bool {
 /// A lost claim is never made anew in silence: somebody may still have the disk.
 fn data_volume_lost(node: &ValidNode, status: &SeiNodeStatus) -> Decision {
     let token = data_loss_token(node, status);
-    if node.acknowledgement.as_deref() != Some(token.as_str()) {
+    if !node.is_told(&token) {
         return Decision::Wait(Wait::DataVolumeLost { token });
     }
     let why = format!("the claim {} is gone and an empty one was accepted", node.data_volume.claim);

@@ -94,7 +94,7 @@ pub fn judge_key(node: &ValidNode, fingerprint: &str, volume: &str, record: &Key
     }
     let situation = format!("{fingerprint}/{}/{}/{me}/{volume}", record.holder, record.volume);
     let token = answer_token(&situation, "acknowledge-key-moves");
-    if node.acknowledgement.as_deref() == Some(token.as_str()) {
+    if node.is_told(&token) {
         return KeyVerdict::Take { answer: Some(token) };
     }
     let why = if mine_or_free {

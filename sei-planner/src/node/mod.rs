@@ -33,7 +33,9 @@ pub use effects::{EFFECTS, Effect, effect, is_within};
 pub use fixed::unfollowable;
 pub use group::UpdateGroup;
 pub use holder::{KeyHolder, KeyRecord, KeyVerdict, judge_key};
-pub use observed::{Observed, PodFacts, Presence, SidecarHealth, TaskProbe, container_image, controller_uid};
+pub use observed::{
+    Observed, PodFacts, Presence, SidecarHealth, TaskProbe, container_image, controller, controller_uid,
+};
 pub use plan::{NodePlan, PlanOutcome, draft, plan_node, render_node};
 pub use problem::{Problem, Refusal};
 pub use settled::settled_status;

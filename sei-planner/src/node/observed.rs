@@ -155,11 +155,16 @@ impl PodFacts {
     }
 }
 
-/// Uid of the owner that controls an object.
+/// The owner that controls an object.
+#[must_use]
+pub fn controller(object: &Value) -> Option<&Value> {
+    array(&object["metadata"]["ownerReferences"]).find(|owner| owner["controller"] == true)
+}
+
+/// Its uid.
 #[must_use]
 pub fn controller_uid(object: &Value) -> Option<String> {
-    let owner = array(&object["metadata"]["ownerReferences"]).find(|owner| owner["controller"] == true)?;
-    Some(text(&owner["uid"]))
+    controller(object).map(|owner| text(&owner["uid"]))
 }
 
 /// Image of the container `seid` of a pod spec.

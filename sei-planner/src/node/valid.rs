@@ -69,6 +69,12 @@ pub struct ValidNode {
 }
 
 impl ValidNode {
+    /// Whether a person answered the question with this token.
+    #[must_use]
+    pub fn is_told(&self, token: &str) -> bool {
+        self.acknowledgement.as_deref() == Some(token)
+    }
+
     /// Where the node's sidecar is reached, without a trailing slash: on the port that its pod has, which an edit changes
     /// only with the next pod.
     #[must_use]

@@ -40,7 +40,7 @@ impl Doubt {
         let Some(set) = world.cluster.read(&statefulset_id(node)).await? else {
             return Ok(Some(lost_ground("the StatefulSet is gone")));
         };
-        let answered = node.acknowledgement.as_deref() == Some(self.token(node, at, secret).as_str());
+        let answered = node.is_told(&self.token(node, at, secret));
         Ok((answered || makes_pods_with(&set, secret)).then_some(Outcome::Done(Vec::new())))
     }
 

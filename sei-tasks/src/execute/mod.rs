@@ -17,7 +17,7 @@ mod tip;
 mod volume;
 
 use sei_planner::api::{KIND, TaskPlan};
-use sei_planner::node::ValidNode;
+use sei_planner::node::{ValidNode, controller};
 use sei_planner::step::{Failure, Outcome, Waiting};
 use sei_planner::task::Task;
 use serde_json::Value;
@@ -126,8 +126,7 @@ fn foreign(node: &ValidNode, id: &ObjectId, object: &Value) -> Outcome {
 
 /// A node that was made anew under its old name comes before the garbage collector, which takes what the old one had.
 fn of_its_predecessor(node: &ValidNode, id: &ObjectId, object: &Value) -> Option<Outcome> {
-    let owners = object["metadata"]["ownerReferences"].as_array();
-    let owner = owners.into_iter().flatten().find(|owner| owner["controller"] == true)?;
+    let owner = controller(object)?;
     let is_predecessor =
         owner["kind"] == KIND && owner["name"] == node.key.name.as_str() && owner["uid"] != node.uid.as_str();
     is_predecessor

@@ -67,7 +67,7 @@ async fn while_its_claim_goes<C: Cluster, S: Sidecar, K: Clock>(
     let claim = world.cluster.read(&ObjectId::new(Kind::PersistentVolumeClaim, &node.key.namespace, name)).await?;
     let Some(claim) = claim.filter(is_leaving) else { return Ok(None) };
     let token = answer_token(&format!("{}/{}", node.uid, uid(&claim)), "acknowledge-data-volume-goes");
-    if node.acknowledgement.as_deref() == Some(token.as_str()) {
+    if node.is_told(&token) {
         return Ok(None);
     }
     let on = format!("an answer: the claim {name} is being deleted, and its data goes with the pod");

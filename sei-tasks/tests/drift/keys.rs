@@ -65,8 +65,7 @@ fn a_node_behind_its_chain_waits_for_the_tip_or_for_an_answer() {
         });
         assert!(waits, "status says what the plan waits for");
         if answered {
-            let (annotation, token) = message.rsplit_once("--overwrite ").unwrap().1.split_once('=').unwrap();
-            life.sim().user_annotate(&life.key, annotation, Some(token));
+            life.obeys(&message);
             life.driver.run_for(600).unwrap();
             assert_eq!(restarts(&life), 1, "a person said so");
         } else {
@@ -97,8 +96,7 @@ fn a_key_that_signs_elsewhere_is_mounted_only_once_it_is_silent() {
         assert_eq!(restarts(&life), 0, "nothing is done to the pod while the key signs elsewhere");
         life.sim().outside_validator_ends(&validator_address());
         if answered {
-            let (annotation, token) = message.rsplit_once("--overwrite ").unwrap().1.split_once('=').unwrap();
-            life.sim().user_annotate(&life.key, annotation, Some(token));
+            life.obeys(&message);
         }
         life.wait_for("the keys", |status| status.signing_key_mounted_secret.is_some());
         follows_its_spec(&mut life, "keys");
@@ -117,8 +115,7 @@ fn an_answer_lets_a_node_sign_whose_rpc_does_not_tell_who_signed() {
     life.wait_for("the question", |status| status.condition(c::AWAITING_ACKNOWLEDGEMENT).is_some());
     let (_, _, message) = told(&life, c::AWAITING_ACKNOWLEDGEMENT);
     life.sim().outside_validator_ends(&validator_address());
-    let (annotation, token) = message.rsplit_once("--overwrite ").unwrap().1.split_once('=').unwrap();
-    life.sim().user_annotate(&life.key, annotation, Some(token));
+    life.obeys(&message);
     life.driver.run_for(5).unwrap();
     let status = life.status();
     let claimed = status
@@ -155,8 +152,7 @@ fn a_key_is_handed_over_only_when_the_old_validator_is_gone() {
     // The key ran on the old node's disk: a person must say that its sign state came along.
     let (status, reason, message) = told(&life, c::AWAITING_ACKNOWLEDGEMENT);
     assert_eq!((status, reason.as_str()), (ConditionStatus::True, c::SIGNING_KEY_MOVES));
-    let (annotation, token) = message.rsplit_once("--overwrite ").unwrap().1.split_once('=').unwrap();
-    sim.user_annotate(&life.key, annotation, Some(token));
+    life.obeys(&message);
     life.wait_for("the keys", |status| status.signing_key_mounted_secret.is_some());
     follows_its_spec(&mut life, "handed over");
     assert_eq!(restarts(&life), 1);

@@ -97,6 +97,13 @@ impl Life {
         });
     }
 
+    /// Runs the command at the end of a message, which sets an annotation.
+    pub fn obeys(&self, message: &str) {
+        let command = message.rsplit_once("--overwrite ").expect("a command").1;
+        let (annotation, token) = command.split_once('=').unwrap();
+        self.sim().user_annotate(&self.key, annotation, Some(token));
+    }
+
     pub fn set_image(&self, image: &str) {
         self.sim().user_edit(&self.key, |spec| spec["image"] = json!(image));
     }
