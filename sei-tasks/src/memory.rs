@@ -8,6 +8,8 @@ use sei_planner::api::Time;
 use sei_planner::names::NodeKey;
 use sei_planner::node::PodFacts;
 
+use crate::world::Kind;
+
 /// A sidecar whose pod did not change is asked this often (D12).
 const HEALTH_SECONDS: i64 = 300;
 /// The TLS Secret of a node that runs is looked at this often (D8).
@@ -17,22 +19,27 @@ const HEIGHT_SECONDS: i64 = 60;
 /// A sidecar that gave no usable answer is asked again this soon.
 const HEALTH_RETRY_SECONDS: i64 = 30;
 
-/// When each sidecar is to be asked again, and what its pod looked like when it was asked last; of Secrets nothing but the
-/// public certificate.
+/// A watch may show an object this long after it was applied. Longer than that, and it is asked for.
+const WATCH_LAG_SECONDS: i64 = 5;
+
+/// What is remembered of each node; of Secrets nothing but the public certificate.
 #[derive(Debug, Default)]
 pub struct Memory {
-    asked: Mutex<BTreeMap<NodeKey, Asked>>,
-    served: Mutex<BTreeMap<NodeKey, Served>>,
-    heights: Mutex<BTreeMap<NodeKey, (i64, Time)>>,
+    nodes: Mutex<BTreeMap<NodeKey, Known>>,
 }
 
-/// What is known of a node's TLS Secret.
 #[derive(Clone, Debug, Default, Hash)]
-struct Served {
+struct Known {
+    asked: Option<Asked>,
+    /// What the node's sidecar presented last.
     certificate: Option<Vec<u8>>,
-    again_at: Option<Time>,
+    /// When its TLS Secret is looked at again.
+    secret_again_at: Option<Time>,
+    height: Option<(i64, Time)>,
+    applied: BTreeMap<Kind, Time>,
 }
 
+/// When the sidecar was asked, when it is to be asked again, and what its pod looked like.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct Asked {
     at: Time,
@@ -42,17 +49,13 @@ struct Asked {
 
 impl Clone for Memory {
     fn clone(&self) -> Self {
-        let (asked, served) = (self.with(|asked| asked.clone()), self.with_served(|served| served.clone()));
-        let heights = self.with_heights(|heights| heights.clone());
-        Self { asked: Mutex::new(asked), served: Mutex::new(served), heights: Mutex::new(heights) }
+        Self { nodes: Mutex::new(self.with(|nodes| nodes.clone())) }
     }
 }
 
 impl Hash for Memory {
     fn hash<H: Hasher>(&self, hasher: &mut H) {
-        self.with(|asked| asked.hash(hasher));
-        self.with_served(|served| served.hash(hasher));
-        self.with_heights(|heights| heights.hash(hasher));
+        self.with(|nodes| nodes.hash(hasher));
     }
 }
 
@@ -60,7 +63,7 @@ impl Memory {
     /// Whether the sidecar should be asked now: its pod restarted or changed readiness, nobody asked for long, or nobody asked since
     /// the retry of a plan is due, whose kind depends on the answer.
     pub(crate) fn health_is_due(&self, key: &NodeKey, pod: Option<&PodFacts>, retry: Option<Time>, now: Time) -> bool {
-        self.with(|asked| match asked.get(key) {
+        self.known(key, |known| match &known.asked {
             Some(last) => {
                 let before_the_retry = retry.is_some_and(|due| due <= now && last.at < due);
                 before_the_retry || last.pod != looks(pod) || is_due(last.again_at, now, HEALTH_SECONDS)
@@ -73,68 +76,79 @@ impl Memory {
     pub(crate) fn health_was_asked(&self, key: &NodeKey, pod: Option<&PodFacts>, answered: bool, now: Time) {
         let pause = if answered { HEALTH_SECONDS } else { HEALTH_RETRY_SECONDS };
         let asked = Asked { at: now, again_at: now.plus_seconds(pause), pod: looks(pod) };
-        self.with(|all| all.insert(key.clone(), asked));
+        self.note(key, |known| known.asked = Some(asked));
     }
 
     /// When the sidecar should be asked next if nothing changes; always later than now, also when a plan keeps it from
     /// being asked (L4).
     pub(crate) fn health_next(&self, key: &NodeKey, now: Time) -> Time {
-        let due = self.with(|asked| asked.get(key).map(|last| last.again_at));
+        let due = self.known(key, |known| known.asked.as_ref().map(|last| last.again_at));
         due.filter(|at| !is_due(*at, now, HEALTH_SECONDS)).unwrap_or_else(|| now.plus_seconds(HEALTH_SECONDS))
     }
 
     /// Forgets that the sidecar was asked.
     pub(crate) fn forget_health(&self, key: &NodeKey) {
-        self.with(|asked| asked.remove(key));
+        self.note(key, |known| known.asked = None);
     }
 
     /// Forgets a node that is gone.
     pub(crate) fn forget(&self, key: &NodeKey) {
-        self.with(|asked| asked.remove(key));
-        self.with_served(|served| served.remove(key));
-        self.with_heights(|heights| heights.remove(key));
+        self.with(|nodes| nodes.remove(key));
     }
 
     /// Whether a node's chain is higher than it was at the last look, if that was lately.
     pub(crate) fn height_moved(&self, key: &NodeKey, height: i64, now: Time) -> bool {
-        let last = self.with_heights(|heights| heights.insert(key.clone(), (height, now)));
+        let last = self.note(key, |known| known.height.replace((height, now)));
         last.is_some_and(|(last, at)| last < height && (0..=HEIGHT_SECONDS).contains(&now.seconds_since(at)))
     }
 
     /// The certificate that the node's sidecar presented last.
     pub(crate) fn certificate(&self, key: &NodeKey) -> Option<Vec<u8>> {
-        self.with_served(|served| served.get(key).and_then(|known| known.certificate.clone()))
+        self.known(key, |known| known.certificate.clone())
     }
 
     /// Remembers the certificate of a node's TLS Secret.
     pub(crate) fn certificate_is(&self, key: &NodeKey, certificate: Vec<u8>) {
-        self.with_served(|served| served.entry(key.clone()).or_default().certificate = Some(certificate));
+        self.note(key, |known| known.certificate = Some(certificate));
     }
 
     /// Whether the TLS Secret of a running node should be looked at.
     pub(crate) fn secret_is_due(&self, key: &NodeKey, now: Time) -> bool {
-        self.with_served(|served| {
-            served.get(key).and_then(|known| known.again_at).is_none_or(|at| is_due(at, now, SECRET_SECONDS))
-        })
+        self.known(key, |known| known.secret_again_at.is_none_or(|at| is_due(at, now, SECRET_SECONDS)))
     }
 
     /// Remembers that it was.
     pub(crate) fn secret_was_read(&self, key: &NodeKey, now: Time) {
-        self.with_served(|served| {
-            served.entry(key.clone()).or_default().again_at = Some(now.plus_seconds(SECRET_SECONDS));
-        });
+        self.note(key, |known| known.secret_again_at = Some(now.plus_seconds(SECRET_SECONDS)));
     }
 
-    fn with_served<T>(&self, act: impl FnOnce(&mut BTreeMap<NodeKey, Served>) -> T) -> T {
-        act(&mut self.served.lock().unwrap_or_else(PoisonError::into_inner))
+    /// Remembers that an object of the node was applied.
+    pub(crate) fn was_applied(&self, key: &NodeKey, kind: Kind, now: Time) {
+        self.note(key, |known| known.applied.insert(kind, now));
     }
 
-    fn with_heights<T>(&self, act: impl FnOnce(&mut BTreeMap<NodeKey, (i64, Time)>) -> T) -> T {
-        act(&mut self.heights.lock().unwrap_or_else(PoisonError::into_inner))
+    /// Whether that was lately, and no watch has shown the object since: that none shows it now says nothing.
+    pub(crate) fn awaits_watch(&self, key: &NodeKey, kind: Kind, now: Time) -> bool {
+        let applied = self.known(key, |known| known.applied.get(&kind).copied());
+        applied.is_some_and(|at| (0..=WATCH_LAG_SECONDS).contains(&now.seconds_since(at)))
     }
 
-    fn with<T>(&self, act: impl FnOnce(&mut BTreeMap<NodeKey, Asked>) -> T) -> T {
-        act(&mut self.asked.lock().unwrap_or_else(PoisonError::into_inner))
+    /// Remembers that a watch shows the object.
+    pub(crate) fn watch_shows(&self, key: &NodeKey, kind: Kind) {
+        self.with(|nodes| nodes.get_mut(key).and_then(|known| known.applied.remove(&kind)));
+    }
+
+    /// What is known of a node: nothing of one that was never noted.
+    fn known<T>(&self, key: &NodeKey, ask: impl FnOnce(&Known) -> T) -> T {
+        self.with(|nodes| ask(nodes.get(key).unwrap_or(&Known::default())))
+    }
+
+    fn note<T>(&self, key: &NodeKey, act: impl FnOnce(&mut Known) -> T) -> T {
+        self.with(|nodes| act(nodes.entry(key.clone()).or_default()))
+    }
+
+    fn with<T>(&self, act: impl FnOnce(&mut BTreeMap<NodeKey, Known>) -> T) -> T {
+        act(&mut self.nodes.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
@@ -155,6 +169,20 @@ fn looks(pod: Option<&PodFacts>) -> Option<Looks> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_watch_has_time_to_show_what_was_applied_and_then_its_word_counts() {
+        let (memory, key) = (Memory::default(), NodeKey::new("nodes", "rpc-0"));
+        let now = Time::at(jiff::Timestamp::UNIX_EPOCH);
+        let awaits = |seconds| memory.awaits_watch(&key, Kind::Service, now.plus_seconds(seconds));
+        assert!(!awaits(0));
+        memory.was_applied(&key, Kind::Service, now);
+        assert!(!memory.awaits_watch(&key, Kind::StatefulSet, now), "the other kind was not");
+        assert!(awaits(5) && !awaits(6));
+        assert!(!awaits(-1), "the clock was set back");
+        memory.watch_shows(&key, Kind::Service);
+        assert!(!awaits(0), "shown, and gone: it was deleted");
+    }
 
     /// A gate that is closed when a plan fails is looked at when the plan is tried again, not five minutes after the last look.
     #[test]

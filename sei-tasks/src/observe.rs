@@ -34,11 +34,11 @@ pub(crate) async fn observe<C: Cluster, S: Sidecar, K: Clock>(
     let set = child(Kind::StatefulSet, &key.name);
     // A plan that is about to be replaced may have applied more than its last stored status says, and the watch may not show it yet.
     let set_known = known(Kind::StatefulSet) || plan_to_replace(node, status, false).is_some();
-    let found = presence(world, set_known, &set).await?;
+    let found = presence(world, key, set_known, &set).await?;
     let altered = found == Presence::Present && was_altered(world, status, &set).await?;
     let statefulset = if altered { Presence::Altered } else { found };
     let proxy_known = node.tls.is_some() && known(Kind::ConfigMap);
-    let proxy_config = presence(world, proxy_known, &child(Kind::ConfigMap, &key.proxy_config())).await?;
+    let proxy_config = presence(world, key, proxy_known, &child(Kind::ConfigMap, &key.proxy_config())).await?;
     let lost = [statefulset, proxy_config].into_iter().any(Presence::is_lost);
     let (finished, in_flight) = match plan_to_replace(node, status, lost) {
         Some(plan) => progress(world, node, plan).await,
@@ -48,8 +48,8 @@ pub(crate) async fn observe<C: Cluster, S: Sidecar, K: Clock>(
     let service_known = known(Kind::Service) || matches!(in_flight, TaskProbe::Unreachable | TaskProbe::Running);
     Ok(Observed {
         statefulset,
-        service: presence(world, service_known, &child(Kind::Service, &key.name)).await?,
-        data_volume: presence(world, claim_known, &claim).await?,
+        service: presence(world, key, service_known, &child(Kind::Service, &key.name)).await?,
+        data_volume: presence(world, key, claim_known, &claim).await?,
         proxy_config,
         certificate: Presence::Unknown,
         tls_secret: None,
@@ -181,14 +181,19 @@ async fn with_provisioned_secret<C: Cluster, S: Sidecar, K: Clock>(
     Ok(Observed { tls_secret: Some(verdict), ..seen })
 }
 
-/// Whether a child is there. What the watch does not show is confirmed by a live read where it would lead to a plan: a
-/// watch that lags behind our own create must not look like a deletion.
+/// Whether a child is there. What the watch does not show is confirmed by a live read where it would lead to a plan, except right
+/// after our own apply: a watch that lags behind it must not look like a deletion.
 async fn presence<C: Cluster, S: Sidecar, K: Clock>(
     world: &World<C, S, K>,
+    key: &NodeKey,
     applied: bool,
     id: &ObjectId,
 ) -> Result<Presence, ClusterError> {
     if world.cluster.cached(id).is_some() {
+        world.memory.watch_shows(key, id.kind);
+        return Ok(Presence::Present);
+    }
+    if world.memory.awaits_watch(key, id.kind, world.clock.now()) {
         return Ok(Presence::Present);
     }
     if !applied {

@@ -97,7 +97,9 @@ async fn apply<C: Cluster, S: Sidecar, K: Clock>(
     if let Some(known) = known.filter(|known| controller_uid(known).as_deref() != Some(&node.uid)) {
         return Ok(Applied::Foreign(foreign(node, &id, &known)));
     }
-    world.cluster.apply(&id, object).await.map(Applied::Ours)
+    let applied = world.cluster.apply(&id, object).await?;
+    world.memory.was_applied(&node.key, kind, world.clock.now());
+    Ok(Applied::Ours(applied))
 }
 
 /// How the pod of a StatefulSet or a Job would hand a Secret to somebody who must not have it (S5); `None` when it does not.
