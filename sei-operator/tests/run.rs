@@ -49,6 +49,19 @@ fn terminate(operator: &Child) {
 }
 
 #[test]
+#[cfg(not(feature = "otlp"))]
+fn a_build_without_traces_refuses_to_send_them() {
+    let platform = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures/platform/test.env");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_sei-operator"));
+    command.args(["run", "--otlp-endpoint", "http://collector:4318", "--platform"]).arg(platform);
+    let output = command.output().expect("it starts");
+    let errors = String::from_utf8(output.stderr).expect("text");
+    assert_eq!(output.status.code(), Some(1), "{errors}");
+    assert!(errors.contains("--otlp-endpoint http://collector:4318/: this build sends no traces"), "{errors}");
+    assert!(errors.contains("--features otlp"), "{errors}");
+}
+
+#[test]
 fn a_signal_ends_an_operator_whose_api_server_is_not_there() {
     let directory = tempfile::tempdir().expect("a directory");
     let mut operator = operator(directory.path(), "0", "0");

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use kube::ResourceExt;
+
 /// Namespace and name of a SeiNode.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct NodeKey {
@@ -15,6 +17,11 @@ impl NodeKey {
     /// The key of `name` in `namespace`.
     pub fn new(namespace: impl Into<String>, name: impl Into<String>) -> Self {
         Self { namespace: namespace.into(), name: name.into() }
+    }
+
+    /// The key of an object that is a SeiNode, whatever of it is known.
+    pub fn of(object: &impl ResourceExt) -> Self {
+        Self::new(object.namespace().unwrap_or_default(), object.name_any())
     }
 
     /// Name of the node's only pod.

@@ -15,7 +15,7 @@ pub(crate) async fn store_status<C: Cluster, S: Sidecar, K: Clock>(
     let stored = world.cluster.write_status(node, next).await?;
     let changed = transitions(old, next, world.clock.now());
     if !changed.is_empty() {
-        world.recorder.changed(node, &changed);
+        world.recorder.changed(node, &stored, &changed);
     }
     Ok(stored)
 }

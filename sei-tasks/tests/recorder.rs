@@ -24,7 +24,7 @@ struct Book {
 }
 
 impl Recorder for Book {
-    fn changed(&self, _: &SeiNode, transitions: &[Transition]) {
+    fn changed(&self, _: &SeiNode, _: &SeiNode, transitions: &[Transition]) {
         self.transitions.lock().unwrap().extend_from_slice(transitions);
     }
 

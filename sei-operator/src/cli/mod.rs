@@ -96,7 +96,7 @@ enum Command {
     Manifests(manifests::Args),
     #[command(hide = true)]
     Part(part::Args),
-    Run(RunArgs),
+    Run(Box<RunArgs>),
     Explain(explain::Args),
     Completions(completions::Args),
     Man(man::Args),
@@ -119,7 +119,7 @@ fn dispatch(command: Command) -> io::Result<Exit> {
         Command::Crds(args) => crds::run(&args),
         Command::Manifests(args) => manifests::run(args),
         Command::Part(args) => part::run(&args),
-        Command::Run(args) => run::run(args),
+        Command::Run(args) => run::run(*args),
         Command::Explain(args) => explain::run(&args),
         Command::Completions(args) => completions::run(&args),
         Command::Man(args) => man::run(&args),

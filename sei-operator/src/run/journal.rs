@@ -7,8 +7,6 @@ use sei_planner::names::NodeKey;
 use sei_planner::node::{Standing, Transition};
 use sei_tasks::record::{Probe, Recorder};
 
-use super::metrics::Metrics;
-
 /// Form of the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum LogFormat {
@@ -18,37 +16,26 @@ pub(crate) enum LogFormat {
     Json,
 }
 
-/// Writes the log, and hands on to the metrics.
-pub(super) struct Journal(pub(super) Metrics);
+/// Writes the log.
+pub(super) struct Journal;
 
 impl Recorder for Journal {
-    fn changed(&self, node: &SeiNode, transitions: &[Transition]) {
-        let (namespace, name) = (node.metadata.namespace.as_deref(), node.metadata.name.as_deref());
-        let key = NodeKey::new(namespace.unwrap_or_default(), name.unwrap_or_default());
-        let trace = trace_id(node, transitions);
+    fn changed(&self, before: &SeiNode, after: &SeiNode, transitions: &[Transition]) {
+        let trace = trace_id(before, after);
         for transition in transitions {
-            log(&key, trace.as_deref(), transition);
+            log(&NodeKey::of(before), trace.as_deref(), transition);
         }
-        self.0.changed(node, transitions);
     }
 
     fn probed(&self, node: &NodeKey, answer: Probe) {
         tracing::debug!(%node, %answer, "sidecar asked for its health");
-        self.0.probed(node, answer);
     }
 }
 
-/// That of the plan that was stored now, or else was in force before: 32 hex digits, as W3C Trace Context has it.
-fn trace_id(node: &SeiNode, transitions: &[Transition]) -> Option<String> {
-    let started = transitions.iter().find_map(|transition| match transition {
-        Transition::PlanStarted { id, .. } => Some(id),
-        Transition::Phase { .. }
-        | Transition::PlanEnded { .. }
-        | Transition::TaskFailed { .. }
-        | Transition::Condition { .. } => None,
-    });
-    let stored = || node.status.as_ref()?.plan.as_ref().map(|plan| &plan.id);
-    started.or_else(stored).map(|id| id.replace('-', ""))
+/// That of the plan in status, or else of the one before: 32 hex digits, as W3C Trace Context has it.
+fn trace_id(before: &SeiNode, after: &SeiNode) -> Option<String> {
+    let stored = |node: &SeiNode| Some(node.status.as_ref()?.plan.as_ref()?.id.replace('-', ""));
+    stored(after).or_else(|| stored(before))
 }
 
 fn log(node: &NodeKey, trace_id: Option<&str>, transition: &Transition) {
@@ -81,13 +68,10 @@ mod tests {
     use std::io::{self, Write};
     use std::sync::{Arc, Mutex};
 
-    use kube::core::DynamicObject;
-    use kube::runtime::reflector::store::Writer;
     use sei_planner::api::{ConditionStatus, NodePhase};
     use sei_planner::node::PlanEnd;
     use serde_json::{from_value, json};
 
-    use super::super::watch::node_resource;
     use super::*;
 
     #[derive(Clone, Default)]
@@ -114,16 +98,16 @@ mod tests {
             .with_target(false)
             .with_writer(move || writer.clone())
             .finish();
-        let nodes = Writer::<DynamicObject>::new(node_resource());
-        tracing::subscriber::with_default(subscriber, || tell(&Journal(Metrics::new(nodes.as_reader()))));
+        tracing::subscriber::with_default(subscriber, || tell(&Journal));
         let bytes = page.0.lock().unwrap().clone();
         String::from_utf8(bytes).unwrap()
     }
 
-    fn node() -> SeiNode {
+    fn node(plan: Option<&str>) -> SeiNode {
         let metadata = json!({"namespace": "nodes", "name": "rpc-0"});
+        let plan = plan.map(|id| json!({"id": id, "phase": "Active", "tasks": []}));
         from_value(json!({"apiVersion": "sei.io/v1alpha1", "kind": "SeiNode", "metadata": metadata,
-            "spec": {"chainId": "pacific-1", "image": "seid:v6"}}))
+            "spec": {"chainId": "pacific-1", "image": "seid:v6"}, "status": {"plan": plan}}))
         .unwrap()
     }
 
@@ -150,7 +134,7 @@ mod tests {
                 message: "sidecar returned 200".to_owned(),
             },
         ];
-        insta::assert_snapshot!(logged(|journal| journal.changed(&node(), &transitions)));
+        insta::assert_snapshot!(logged(|journal| journal.changed(&node(None), &node(Some(&plan())), &transitions)));
     }
 
     #[test]

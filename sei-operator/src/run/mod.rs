@@ -9,6 +9,8 @@ mod heart;
 pub(crate) mod journal;
 pub(crate) mod metrics;
 mod packed;
+#[cfg_attr(not(feature = "otlp"), path = "untraced.rs")]
+mod traces;
 mod views;
 mod watch;
 
@@ -20,9 +22,9 @@ use std::time::Duration;
 use clap::Args;
 use futures::{FutureExt, StreamExt};
 use http::Uri;
+use kube::Client;
 use kube::core::DynamicObject;
 use kube::runtime::controller::{Action, Config as ControllerConfig};
-use kube::{Client, ResourceExt};
 use sei_planner::api::Time;
 use sei_planner::names::NodeKey;
 use sei_planner::platform::Platform;
@@ -30,6 +32,7 @@ use sei_tasks::http::{HttpSidecar, TOKEN_FILE};
 use sei_tasks::kube::KubeCluster;
 use sei_tasks::leader::{Fenced, Lost};
 use sei_tasks::reconcile::reconcile_node;
+use sei_tasks::record::Recorder;
 use sei_tasks::world::{Clock, ClusterError, LookAgain, World};
 use sei_tasks::{Memory, causes};
 use thiserror::Error;
@@ -40,6 +43,7 @@ use self::election::{Election, ElectionArgs, Leadership};
 use self::heart::Heart;
 use self::journal::{Journal, LogFormat};
 use self::metrics::Metrics;
+use self::traces::{CannotTrace, Traces};
 use self::views::WatchedViews;
 use crate::kubeconfig;
 
@@ -91,6 +95,12 @@ pub(crate) struct RunArgs {
     election: ElectionArgs,
     #[command(flatten)]
     admin: AdminArgs,
+    /// Send plans as traces to an OpenTelemetry collector: the base URL of OTLP over HTTP, http://otel-collector.monitoring:4318
+    ///
+    /// A plan is a trace, and each of its tasks a span; they are sent when the plan is over. $OTEL_EXPORTER_OTLP_ENDPOINT when left
+    /// out, else nothing is sent. The other variables of OpenTelemetry's exporters and resources hold as well. Needs a build with the feature `otlp`.
+    #[arg(long, value_name = "URL")]
+    otlp_endpoint: Option<Uri>,
     /// Form of the log on stderr: lines for people on a terminal, and JSON elsewhere, when left out
     ///
     /// One line a transition of a node: its phase, the start and the end of a plan, a failed task, a condition. A
@@ -117,6 +127,9 @@ pub(crate) enum RunError {
     /// The cluster's definition of SeiNodes does not fit.
     #[error(transparent)]
     Definitions(#[from] definitions::Unfit),
+    /// Traces cannot be sent.
+    #[error(transparent)]
+    Traces(#[from] CannotTrace),
     /// The address of `--sidecar-via` has no host.
     #[error("--sidecar-via {0}: write a URL such as http://127.0.0.1:7777")]
     SidecarVia(Uri),
@@ -158,6 +171,7 @@ pub(crate) async fn run(args: RunArgs, platform: Platform) -> Result<(), RunErro
     if let Some(via) = args.sidecar_via.as_ref().filter(|via| via.authority().is_none()) {
         return Err(RunError::SidecarVia(via.clone()));
     }
+    let traces = traces::start(args.otlp_endpoint.as_ref())?;
     let listeners = Listeners::bind(&args.admin)?;
     let config = kubeconfig::config(args.kubeconfig.as_deref(), args.context.as_deref()).await;
     let client = Client::try_from(config.map_err(RunError::Kubeconfig)?)?;
@@ -183,7 +197,7 @@ pub(crate) async fn run(args: RunArgs, platform: Platform) -> Result<(), RunErro
         platform,
         keys_namespace: keys_namespace(args.lease_namespace),
         memory: Memory::default(),
-        recorder: Arc::new(Journal(metrics.clone())),
+        recorder: Arc::new(recorders(&metrics, traces.as_ref())),
     };
     tracing::info!(workers = args.workers, namespace = args.namespace.as_deref().unwrap_or("*"), "operator started");
     let shared = Arc::new(Shared {
@@ -206,17 +220,34 @@ pub(crate) async fn run(args: RunArgs, platform: Platform) -> Result<(), RunErro
                 tracing::warn!(error = causes(&error), "watch interrupted");
             }
         });
-    tokio::select! {
-        () = controller => election.release().await,
-        unfinished = out_of_patience => match unfinished {
-            // The Lease is left to expire.
-            true => tracing::warn!("stopped before everything was finished; the next start goes on from there"),
-            false => election.release().await,
-        },
-        Err(lost) = election.takes_its_course() => return Err(lost.into()),
+    let ended = tokio::select! {
+        () = controller => {
+            election.release().await;
+            Ok(())
+        }
+        unfinished = out_of_patience => {
+            match unfinished {
+                // The Lease is left to expire.
+                true => tracing::warn!("stopped before everything was finished; the next start goes on from there"),
+                false => election.release().await,
+            }
+            Ok(())
+        }
+        Err(lost) = election.takes_its_course() => Err(lost),
+    };
+    if let Some(traces) = traces {
+        traces.flush().await;
     }
+    ended?;
     tracing::info!("operator stopped");
     Ok(())
+}
+
+/// Everybody who is told what happens to nodes.
+fn recorders(metrics: &Metrics, traces: Option<&Traces>) -> Vec<Arc<dyn Recorder>> {
+    let mut all: Vec<Arc<dyn Recorder>> = vec![Arc::new(Journal), Arc::new(metrics.clone())];
+    all.extend(traces.cloned().map(|traces| Arc::new(traces) as Arc<dyn Recorder>));
+    all
 }
 
 fn keys_namespace(asked_for: Option<String>) -> String {
@@ -237,7 +268,7 @@ async fn patience(stop: impl Future<Output = ()>, shared: Arc<Shared>) -> bool {
 
 async fn reconcile(object: Arc<DynamicObject>, shared: Arc<Shared>) -> Result<Action, ClusterError> {
     shared.may_begin().await?;
-    let key = key_of(&object);
+    let key = NodeKey::of(&*object);
     let look_again = reconcile_node(&shared.world, &key).await?;
     shared.with_failures(|failures| failures.remove(&key));
     tracing::debug!(node = %key, again = ?look_again.at, "reconciled");
@@ -246,7 +277,7 @@ async fn reconcile(object: Arc<DynamicObject>, shared: Arc<Shared>) -> Result<Ac
 
 /// Errors of one node back off on their own and stop nobody else.
 fn after_error(object: Arc<DynamicObject>, error: &ClusterError, shared: Arc<Shared>) -> Action {
-    let key = key_of(&object);
+    let key = NodeKey::of(&*object);
     if *error == ClusterError::NotLeading {
         tracing::info!(node = %key, "reconcile stopped: this process leads no more");
         return Action::await_change();
@@ -281,10 +312,6 @@ impl Shared {
     fn with_failures<T>(&self, act: impl FnOnce(&mut BTreeMap<NodeKey, u32>) -> T) -> T {
         act(&mut self.failures.lock().unwrap_or_else(PoisonError::into_inner))
     }
-}
-
-fn key_of(object: &DynamicObject) -> NodeKey {
-    NodeKey::new(object.namespace().unwrap_or_default(), object.name_any())
 }
 
 fn action(look_again: LookAgain, now: Time) -> Action {

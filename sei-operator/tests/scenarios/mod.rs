@@ -26,6 +26,7 @@ mod runbooks;
 #[path = "../../../sei-tasks/tests/semantics/mod.rs"]
 mod semantics;
 mod specs;
+mod traces;
 mod verdicts;
 
 use crate::support::runner::Trial;
@@ -90,6 +91,7 @@ pub(crate) fn all() -> Vec<Trial> {
         Trial::new("runbooks_validator_migration_is_as_its_page_says", runbooks::validator_migration),
         Trial::new("runbooks_tls_is_changed_as_its_page_says", runbooks::sidecar_tls),
         Trial::new("metrics_tell_what_happened", metrics::tell_what_happened),
+        Trial::new("traces_of_plans_reach_a_collector", traces::reach_a_collector),
         Trial::new("two_operators_and_the_leader_is_killed", leader::killed_and_stopped),
         Trial::new("operator_of_one_namespace_needs_no_more_roles", operator_process::confined),
         Trial::new("graceful_stop_and_quiet_restart", operator_process::graceful_stop),

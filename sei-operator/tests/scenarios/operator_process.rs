@@ -42,7 +42,7 @@ pub(crate) async fn confined(world: Arc<World>) {
     let (own, theirs, elsewhere) =
         (world.place("confined-system").await, world.place("confined").await, world.place("elsewhere").await);
     provide(&theirs, "a").await;
-    let operator = world.start_confined(&theirs.namespace, &own.namespace).await;
+    let operator = world.start_confined(&theirs.namespace, &own.namespace, &[]).await;
     elsewhere.create("rpc-0", specs::from_genesis()).await;
     theirs.create("val-0", validator("a")).await;
     theirs.create("rpc-0", specs::from_genesis()).await;

@@ -46,12 +46,12 @@ impl Setup {
         self.start_with(plane, &self.kubeconfig, &[], &[("POD_NAME", pod), ("POD_NAMESPACE", namespace)])
     }
 
-    /// One for the nodes of one namespace, as the user who may do no more than that.
-    pub(crate) fn start_confined(&self, plane: &ControlPlane, watched: &str, own: &str) -> Operator {
+    /// One for the nodes of one namespace, as the user who may do no more than that, with more flags.
+    pub(crate) fn start_confined(&self, plane: &ControlPlane, watched: &str, own: &str, more: &[&str]) -> Operator {
         self.start_with(
             plane,
             &plane.kubeconfig("confined"),
-            &["--namespace", watched],
+            &[&["--namespace", watched], more].concat(),
             &[("POD_NAME", "confined"), ("POD_NAMESPACE", own)],
         )
     }

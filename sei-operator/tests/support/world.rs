@@ -102,9 +102,9 @@ impl World {
     }
 
     /// Starts an operator for the nodes of one namespace, in another one, with no more roles than an installation of it has.
-    pub(crate) async fn start_confined(&self, watched: &str, own: &str) -> Operator {
+    pub(crate) async fn start_confined(&self, watched: &str, own: &str, more: &[&str]) -> Operator {
         permissions::grant(&self.admin, "confined", own, &["--watch-namespace", watched]).await;
-        self.setup.start_confined(&self.plane, watched, own)
+        self.setup.start_confined(&self.plane, watched, own, more)
     }
 
     /// As [`World::start_confined`], with sidecars behind a TLS proxy.

@@ -62,6 +62,15 @@ pub struct TaskPlan {
     pub unfinished: Vec<UnfinishedTask>,
 }
 
+impl TaskPlan {
+    /// When the plan began; plans of the controller before us do not say when they were stored, but their first task was submitted
+    /// right after.
+    #[must_use]
+    pub fn began_at(&self) -> Option<Time> {
+        self.started_at.or_else(|| self.tasks.first().and_then(|task| task.submitted_at))
+    }
+}
+
 /// A task that an earlier plan left in the sidecar.
 #[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]

@@ -154,9 +154,7 @@ fn plan_over(before: &TaskPlan, after: &TaskPlan, now: Time) -> Option<Transitio
 }
 
 fn ended(plan: &TaskPlan, end: PlanEnd, now: Time) -> Transition {
-    // Plans of the controller before us do not say when they were stored; their first task was posted right after.
-    let since = plan.started_at.or_else(|| plan.tasks.first().and_then(|task| task.submitted_at));
-    let seconds = since.map(|since| seconds_between(since, now));
+    let seconds = plan.began_at().map(|began| seconds_between(began, now));
     Transition::PlanEnded { id: plan.id.clone(), kind: plan.kind, drift: plan.drift.clone(), end, seconds }
 }
 

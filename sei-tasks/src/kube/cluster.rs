@@ -85,7 +85,7 @@ impl<V: Views> KubeCluster<V> {
 
     fn remember(&self, written: Value) -> Result<SeiNode, ClusterError> {
         let node: SeiNode = decode(written)?;
-        let key = NodeKey::new(node.namespace().unwrap_or_default(), node.name_any());
+        let key = NodeKey::of(&node);
         let gone = node.metadata.deletion_timestamp.is_some() && node.finalizers().is_empty();
         self.with_written(|all| {
             // A settled node is not asked for any more, and would stay here for ever.

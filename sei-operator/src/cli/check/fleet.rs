@@ -5,6 +5,7 @@ use std::time::Duration;
 use k8s_openapi::api::coordination::v1::Lease;
 use kube::Api;
 use sei_planner::api::{ConditionStatus, NodePhase, SeiNode, Time, conditions};
+use sei_planner::names::NodeKey;
 use sei_tasks::leader::{LEASE_DURATION, LEASE_NAME, RETRY_PERIOD};
 
 use super::asks::failed;
@@ -12,7 +13,6 @@ use super::finding::{Finding, Group};
 use crate::cli::age::length;
 use crate::cli::cluster::{self, Cluster};
 use crate::cli::standing::{Standing, standing};
-use crate::cli::status::report::key_of;
 
 /// Whether an operator leads: its Lease has a holder who renews it.
 pub(super) async fn leader(cluster: &Cluster, namespace: &str) -> Finding {
@@ -104,7 +104,7 @@ fn judged(nodes: &[SeiNode]) -> Vec<Finding> {
 
 /// What is to be said of a node, unless it runs with a ready sidecar.
 fn node(node: &SeiNode) -> Option<Finding> {
-    let key = key_of(node);
+    let key = NodeKey::of(node);
     let hint = format!("sei-operator status {key}");
     let status = node.status.clone().unwrap_or_default();
     let ready = status.condition(conditions::SIDECAR_READY);

@@ -34,7 +34,7 @@ pub(in crate::cli) fn seinode() -> ApiResource {
 pub(in crate::cli) fn readable(object: &DynamicObject) -> Result<SeiNode, Trouble> {
     let value = serde_json::to_value(object);
     value.and_then(serde_json::from_value).map_err(|error| {
-        let key = NodeKey::new(object.namespace().unwrap_or_default(), object.name_any());
+        let key = NodeKey::of(object);
         Trouble::new(format!("SeiNode {key} cannot be read by this version: {error}"))
             .help("is this program older than the operator? `sei-operator --version`, `sei-operator check`")
     })
@@ -114,8 +114,7 @@ impl Cluster {
                 Err(_) => return trouble,
             },
         };
-        let known: Vec<NodeKey> =
-            known.iter().map(|node| NodeKey::new(node.namespace().unwrap_or_default(), node.name_any())).collect();
+        let known: Vec<NodeKey> = known.iter().map(NodeKey::of).collect();
         if let Some(near) = meant(key, &known) {
             trouble = trouble.help(format!("did you mean {near}?"));
         }

@@ -44,11 +44,6 @@ impl Lint<'_> {
         self.found.push(Diagnostic { severity: Severity::Warning, ..problem });
     }
 
-    fn key(&self) -> NodeKey {
-        let metadata = &self.node.metadata;
-        NodeKey::new(metadata.namespace.clone().unwrap_or_default(), metadata.name.clone().unwrap_or_default())
-    }
-
     /// The snapshot a node starts from, and its field.
     fn snapshot(&self) -> Option<(&SnapshotSource, &'static str)> {
         let spec = &self.node.spec;
@@ -139,7 +134,7 @@ impl Lint<'_> {
     }
 
     fn peers(&mut self) {
-        let own_host = self.key().pod_host();
+        let own_host = NodeKey::of(self.node).pod_host();
         let mut found = Vec::new();
         for (i, peer) in self.node.spec.peers.iter().enumerate() {
             for (j, address) in addresses(peer).iter().enumerate() {
@@ -154,7 +149,7 @@ impl Lint<'_> {
                 }
             }
             let label = peer.label.as_ref().map(|label| &label.selector);
-            if label.and_then(|selector| selector.get("sei.io/node")) == Some(&self.key().name) {
+            if label.and_then(|selector| selector.get("sei.io/node")) == Some(&NodeKey::of(self.node).name) {
                 let message = "selects the node itself, which is left out: no peer remains".to_owned();
                 found.push((OWN_PEER, format!("spec.peers[{i}].label.selector[sei.io/node]"), message));
             }

@@ -42,7 +42,7 @@ impl Stage {
         let mut admitted = BTreeSet::new();
         let accepted = input.documents.iter().filter(|document| document.rules.is_empty());
         for node in accepted.filter_map(|document| document.node.as_deref()) {
-            let key = key_of(node);
+            let key = NodeKey::of(node);
             let claimed = import(&sim, node, &key, platform);
             match claimed.and_then(|()| admit(&sim, node, &key)) {
                 Ok(()) => {
@@ -57,11 +57,6 @@ impl Stage {
         }
         Self { sim, nodes: admitted, complete }
     }
-}
-
-fn key_of(node: &SeiNode) -> NodeKey {
-    let metadata = &node.metadata;
-    NodeKey::new(metadata.namespace.clone().unwrap_or_default(), metadata.name.clone().unwrap_or_default())
 }
 
 fn note(text: &str) {

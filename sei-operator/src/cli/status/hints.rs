@@ -9,7 +9,6 @@ use sei_planner::names::NodeKey;
 use serde::Serialize;
 
 use super::pods::PodReport;
-use super::report::key_of;
 use crate::cli::age::{age, length};
 use crate::cli::plan::secrets_of;
 use crate::cli::question::{Question, parted};
@@ -38,7 +37,7 @@ impl Hint {
 /// What there is to do about a node.
 pub(super) fn hints(node: &SeiNode, pods: &[PodReport], now: Time) -> Vec<Hint> {
     let nothing = SeiNodeStatus::default();
-    let about = About { node, key: key_of(node), status: node.status.as_ref().unwrap_or(&nothing), pods, now };
+    let about = About { node, key: NodeKey::of(node), status: node.status.as_ref().unwrap_or(&nothing), pods, now };
     if node.metadata.deletion_timestamp.is_some() {
         return vec![about.deletion()];
     }

@@ -23,7 +23,7 @@ use serde_json::Value;
 use super::Exit;
 use super::cluster::{self, Access, Cluster, NodeName, Trouble};
 use crate::output::{self, FORMAT_VERSION, Paint};
-use report::{NodeReport, Report, key_of};
+use report::{NodeReport, Report};
 
 /// Show how nodes of a cluster are, and what to do next
 ///

@@ -2,7 +2,6 @@
 //! the time go in. Stable: see the schema that `status --schema` prints.
 #![allow(unreachable_pub, reason = "the derive of the schema copies each struct, with its visibility, into a function")]
 
-use kube::ResourceExt;
 use schemars::JsonSchema;
 use sei_planner::api::{
     Condition, NodePhase, PlanKindName, PlanPhase, PlannedTask, SeiNode, SeiNodeSpec, SeiNodeStatus, TaskPlan,
@@ -142,7 +141,7 @@ impl NodeReport {
     pub(in crate::cli) fn of(node: &SeiNode, pods: &[Value], now: Time) -> Self {
         let nothing = SeiNodeStatus::default();
         let status = node.status.as_ref().unwrap_or(&nothing);
-        let key = key_of(node);
+        let key = NodeKey::of(node);
         let pods: Vec<PodReport> = pods.iter().map(PodReport::of).collect();
         let (blocked_by, stuck) = match standing(Some(node)) {
             Standing::Up | Standing::Gone => (None, false),
@@ -219,11 +218,6 @@ impl TaskReport {
             max_retries: task.max_retries,
         }
     }
-}
-
-/// Namespace and name of a node.
-pub(in crate::cli) fn key_of(node: &SeiNode) -> NodeKey {
-    NodeKey::new(node.namespace().unwrap_or_default(), node.name_any())
 }
 
 /// The member of the spec that chooses the mode; nothing where there is not exactly one.

@@ -16,7 +16,7 @@ use sei_planner::manifests::NODE_LABEL;
 use sei_planner::names::NodeKey;
 
 use super::report::{NodeReport, Report};
-use super::{Format, Subject, drawn, key_of, reports, screen};
+use super::{Format, Subject, drawn, reports, screen};
 use crate::cli::Exit;
 use crate::cli::cluster::{self, Cluster, Trouble};
 use crate::output::{self, FORMAT_VERSION, Paint};
@@ -83,7 +83,7 @@ impl Views {
     fn reports(&self) -> Vec<NodeReport> {
         let nodes = self.nodes.state();
         let mut nodes: Vec<_> = nodes.iter().filter_map(|node| cluster::readable(node).ok()).collect();
-        nodes.sort_by_key(key_of);
+        nodes.sort_by_key(NodeKey::of);
         let pods: Vec<_> = self.pods.state().iter().filter_map(|pod| serde_json::to_value(&**pod).ok()).collect();
         reports(&nodes, &pods, cluster::now())
     }

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use kube::ResourceExt;
 use kube::core::DynamicObject;
 use sei_planner::api::{
     ConditionStatus, NodePhase, PlanPhase, SeiNode, SeiNodeStatus, TaskPlan, TaskStatus, conditions,
@@ -33,7 +32,7 @@ impl Gauges {
         let mut gauges = Self::default();
         gauges.set(&LEADER, [], 1);
         for node in nodes {
-            let key = NodeKey::new(node.namespace().unwrap_or_default(), node.name_any());
+            let key = NodeKey::of(node);
             match status_of(node) {
                 Some(status) => gauges.add(&key, &status),
                 None => gauges.set(&UNREADABLE, [&key.namespace, &key.name], 1),

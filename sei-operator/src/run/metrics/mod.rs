@@ -100,7 +100,7 @@ impl Metrics {
 }
 
 impl Recorder for Metrics {
-    fn changed(&self, node: &SeiNode, transitions: &[Transition]) {
+    fn changed(&self, node: &SeiNode, _: &SeiNode, transitions: &[Transition]) {
         let namespace = node.metadata.namespace.as_deref().unwrap_or_default();
         for transition in transitions {
             match transition {

@@ -40,7 +40,7 @@ impl Fleet {
         let before: SeiNode = from_value(node.clone()).unwrap();
         let old = before.status.clone().unwrap_or_default();
         let new: SeiNodeStatus = from_value(status.clone()).unwrap();
-        self.metrics.changed(&before, &transitions(&old, &new, time(at)));
+        self.metrics.changed(&before, &before, &transitions(&old, &new, time(at)));
         node["status"] = status;
         self.shows(node);
     }

@@ -46,7 +46,7 @@ impl RiskKind {
 
 /// The risks of an edit that takes place, of a node that runs, and which replaces the pod `restarts` times.
 pub(super) fn of_change(old: &SeiNode, new: &SeiNode, restarts: u32) -> Vec<Risk> {
-    let restart = (restarts > 0).then(|| restart(&key(new).pod(), restarts));
+    let restart = (restarts > 0).then(|| restart(&NodeKey::of(new).pod(), restarts));
     let about = [restart, slashing(old, new, restarts), access(old, new)].into_iter().flatten();
     about.chain(no_way_back(old, new)).collect()
 }
@@ -117,7 +117,7 @@ pub(super) fn of_removal(node: &SeiNode) -> (Vec<Risk>, bool) {
     let imported = volume.and_then(|volume| volume.import.as_ref());
     let was_imported = node.status.as_ref().and_then(|status| status.imported_pvcs.first());
     let retained = volume.and_then(|volume| volume.retain_on_delete) == Some(true);
-    let own = key(node).generated_claim();
+    let own = NodeKey::of(node).generated_claim();
     let (message, lost) = if let Some(import) = imported {
         (format!("the imported claim {} stays", import.pvc_name), false)
     } else if let Some(claim) = was_imported.filter(|claim| **claim == own) {
@@ -138,10 +138,6 @@ pub(super) fn of_removal(node: &SeiNode) -> (Vec<Risk>, bool) {
         risks.push(Risk { kind: RiskKind::Slashing, message });
     }
     (risks, lost)
-}
-
-fn key(node: &SeiNode) -> NodeKey {
-    NodeKey::new(node.metadata.namespace.clone().unwrap_or_default(), node.metadata.name.clone().unwrap_or_default())
 }
 
 fn signing_secret(node: &SeiNode) -> Option<&str> {
