@@ -10,24 +10,9 @@ use sei_planner::api::crd;
 use sei_tasks::admission::{Admission, Violation};
 use serde_json::Value;
 
-/// Keywords that bound values. Whatever else stands in a schema describes, types or shapes it.
-const BOUNDS: [&str; 9] =
-    ["enum", "maxItems", "maxLength", "minItems", "minLength", "minProperties", "minimum", "pattern", LIST_KEYS];
-const LIST_KEYS: &str = "x-kubernetes-list-map-keys";
-const OTHER_KEYWORDS: [&str; 12] = [
-    "additionalProperties",
-    "anyOf",
-    "default",
-    "description",
-    "format",
-    "items",
-    "properties",
-    "required",
-    "type",
-    "x-kubernetes-int-or-string",
-    "x-kubernetes-list-type",
-    "x-kubernetes-validations",
-];
+mod bounds;
+
+use bounds::{LIST_KEYS, bounds_of, broken};
 
 struct Case {
     name: String,
@@ -100,35 +85,6 @@ fn bound_of(schema: &Value, violation: &Violation) -> String {
     }
 }
 
-/// Every bound and rule inside a schema, named as [`bound_of`] names them.
-fn bounds_of(path: &str, schema: &Value) -> BTreeSet<String> {
-    let mut found = BTreeSet::new();
-    for (keyword, value) in schema.as_object().unwrap() {
-        match keyword.as_str() {
-            "properties" => {
-                for (name, property) in value.as_object().unwrap() {
-                    found.extend(bounds_of(&format!("{path}.{name}"), property));
-                }
-            }
-            "items" => found.extend(bounds_of(&format!("{path}[]"), value)),
-            "additionalProperties" => found.extend(bounds_of(&format!("{path}{{}}"), value)),
-            "required" => {
-                let names = value.as_array().unwrap().iter();
-                found.extend(names.map(|n| format!("{path}.{} required", n.as_str().unwrap())));
-            }
-            "x-kubernetes-validations" => {
-                let rules = value.as_array().unwrap().iter();
-                found.extend(rules.map(|r| format!("{path} rule {}", r["rule"].as_str().unwrap())));
-            }
-            bound if BOUNDS.contains(&bound) => {
-                found.insert(format!("{path} {bound}"));
-            }
-            other => assert!(OTHER_KEYWORDS.contains(&other), "{path}: this test does not know the keyword {other}"),
-        }
-    }
-    found
-}
-
 /// The API server drops an unknown field and goes on; in a fixture it is a slip of the pen.
 fn assert_known(name: &str, object: &Value, stored: &Value) {
     for (field, value) in object.as_object().into_iter().flatten() {
@@ -174,6 +130,25 @@ fn every_rule_and_bound_of_the_spec_has_a_case() {
         }
     }
     assert_eq!(missing, BTreeSet::new(), "{} of {total} have no case", missing.len());
+}
+
+/// Each of them is broken by itself, and refused for that.
+#[test]
+fn every_bound_of_the_status_is_held() {
+    let (admission, schema) = (Admission::of_seinodes(), schema());
+    let good = yaml(&PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../fixtures/crd/status.yaml"));
+    assert_known("status.yaml", &good, &admission.defaulted(good.clone()));
+    let old = without(&good, "/status");
+    assert_eq!(admission.update_status(&old, &good), [], "status.yaml");
+    let status = &schema["properties"]["status"];
+    let cases = broken("status", status, &good);
+    assert_eq!(cases.keys().cloned().collect::<BTreeSet<_>>(), bounds_of("status", status), "every bound has a case");
+    assert!(cases.len() > 40, "only {} bounds: did the walk lose its way?", cases.len());
+    for (bound, bad) in &cases {
+        let found = admission.update_status(&old, bad);
+        let told = found.iter().any(|violation| bound_of(&schema, violation) == *bound);
+        assert!(told, "{bound}: {found:#?}");
+    }
 }
 
 /// Rules about changes are asked only where the value is on both sides: at every parent something else must refuse.

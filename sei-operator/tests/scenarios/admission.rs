@@ -5,8 +5,11 @@ use std::sync::Arc;
 use kube::api::{ApiResource, DeleteParams, DynamicObject, PostParams};
 use kube::core::{GroupVersionKind, Status};
 use kube::{Api, ResourceExt};
+use sei_planner::api::{SeiNode, crd};
+use serde_json::Value;
 
-use crate::support::fixtures::{CrdCase, crd_cases};
+use super::bounds::broken;
+use crate::support::fixtures::{CrdCase, crd_cases, full_status};
 use crate::support::place::Place;
 use crate::support::world::World;
 
@@ -26,6 +29,40 @@ pub(crate) async fn crd_rules(world: Arc<World>) {
     }
     println!("    {} rules tried", cases.len());
     assert!(problems.is_empty(), "{} of {} cases failed:\n{}", problems.len(), cases.len(), problems.join("\n"));
+}
+
+/// Each bound of `status` is broken by itself, in a status that has all of them, and refused for that.
+pub(crate) async fn bounds_of_status(world: Arc<World>) {
+    world.ensure_crds().await;
+    let place = world.place("crd-bounds").await;
+    let good = placed(&full_status(), &place.namespace);
+    let stored =
+        place.nodes.create(&PostParams::default(), &good).await.expect("a node, whose status is not looked at");
+    let dry_run = PostParams { dry_run: true, ..PostParams::default() };
+    let send = async |object: Value| {
+        let mut object: DynamicObject = serde_json::from_value(object).expect("an object");
+        object.metadata.resource_version = stored.resource_version();
+        place.nodes.replace_status(&good.name_any(), &dry_run, &object).await
+    };
+    let whole = serde_json::to_value(&good).expect("JSON");
+    send(whole.clone()).await.expect("the status with every bound is accepted");
+    let definition = crd::manifest(&crd::seinode()).expect("our definition");
+    let schema = &definition["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["status"];
+    let cases = broken("status", schema, &whole);
+    let mut problems = Vec::new();
+    for (bound, object) in &cases {
+        let field = bound.split(' ').next().and_then(|path| path.rsplit('.').next()).unwrap_or_default();
+        let field = field.trim_end_matches(['[', ']', '{', '}']);
+        match send(object.clone()).await {
+            Err(kube::Error::Api(status)) if status.code == INVALID && status.message.contains(field) => {}
+            Err(kube::Error::Api(status)) => problems.push(format!("{bound}: {} {}", status.code, status.message)),
+            Ok(_) => problems.push(format!("{bound}: accepted")),
+            Err(other) => panic!("the API server did not answer: {other}"),
+        }
+    }
+    println!("    {} bounds tried", cases.len());
+    assert!(problems.is_empty(), "{} of {} bounds:\n{}", problems.len(), cases.len(), problems.join("\n"));
+    place.delete::<SeiNode>(&good.name_any()).await;
 }
 
 async fn run(place: &Place, case: &CrdCase) -> Result<(), String> {

@@ -2,6 +2,9 @@
 
 mod admission;
 mod adoption;
+#[allow(dead_code, reason = "the names of all bounds are for the test in process")]
+#[path = "../../../sei-tasks/tests/bounds/mod.rs"]
+mod bounds;
 mod bring_up;
 mod by_hand;
 mod commands;
@@ -39,6 +42,7 @@ pub(crate) fn all() -> Vec<Trial> {
         Trial::new("harness_sidecar_is_there_only_with_its_pod", harness::sidecar_follows_pod),
         Trial::new("harness_sidecar_answers_as_documented", harness::sidecar_answers),
         Trial::new("crd_rules", admission::crd_rules),
+        Trial::new("crd_bounds_of_status", admission::bounds_of_status),
         Trial::new("fidelity_of_the_simulated_api_server", fidelity::table_holds),
         Trial::new("verdicts_of_both_definitions_are_those_worked_out_in_process", verdicts::replayed),
         Trial::new("verdicts_forgive_what_was_stored_before", verdicts::forgiven),

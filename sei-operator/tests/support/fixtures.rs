@@ -63,6 +63,12 @@ pub(crate) fn crd_cases() -> Vec<CrdCase> {
     paths.iter().map(|path| CrdCase::read(path)).collect()
 }
 
+/// A node whose status has every field with a bound.
+pub(crate) fn full_status() -> DynamicObject {
+    let text = std::fs::read_to_string(directory().join("crd/status.yaml")).expect("fixtures/crd/status.yaml");
+    only_document(&text)
+}
+
 /// One generated object, or one object and what it is changed to, and what both definitions say.
 #[derive(Deserialize)]
 pub(crate) struct GeneratedCase {

@@ -131,8 +131,9 @@ pub struct SidecarSpec {
     pub image: Option<String>,
     /// HTTP port of the sidecar; 7777 when absent or 0.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(extend("default" = 7777))]
-    pub port: Option<i32>,
+    // Wider than its schema says: the API server holds no number to its format, and what it takes must be readable.
+    #[schemars(with = "Option<i32>", extend("default" = 7777))]
+    pub port: Option<i64>,
     /// Resources of the sidecar container, copied as they stand.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resources: Option<ResourceRequirements>,
@@ -376,8 +377,8 @@ pub struct SnapshotGeneration {
 #[serde(rename_all = "camelCase")]
 pub struct TendermintSnapshots {
     /// Snapshots kept on disk; at least 2 when they are published.
-    #[schemars(range(min = 1))]
-    pub keep_recent: i32,
+    #[schemars(with = "i32", range(min = 1))]
+    pub keep_recent: i64,
     /// Presence makes the sidecar upload them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub publish: Option<SnapshotPublish>,
@@ -467,8 +468,8 @@ pub struct GenesisCeremony {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub genesis_params: Option<String>,
     /// Ordinal of the node in its group.
-    #[schemars(range(min = 0))]
-    pub index: i32,
+    #[schemars(with = "i32", range(min = 0))]
+    pub index: i64,
 }
 
 /// A consensus key: exactly one source.

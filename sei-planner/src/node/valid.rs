@@ -268,7 +268,7 @@ pub struct Ceremony {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Snapshots {
     /// How many stay on disk.
-    pub keep_recent: i32,
+    pub keep_recent: i64,
     /// Whether the sidecar uploads them.
     pub publish: bool,
 }

@@ -33,7 +33,7 @@ pub(crate) fn unlike_its_records(node: &SeiNode, applied: &AppliedRecords) -> bo
         }
     };
     image != applied.sidecar_image
-        || applied.sidecar_port.is_some_and(|applied| applied != port)
+        || applied.sidecar_port.is_some_and(|applied| i64::from(applied) != port)
         || sidecar.and_then(|sidecar| sidecar.resources.clone()) != applied.sidecar_resources
         || keyring != recorded
         || spec.pod_labels != applied.pod_labels

@@ -51,14 +51,15 @@ impl Check {
     }
 
     pub(super) fn sidecar_port(&mut self, spec: &SeiNodeSpec) -> i32 {
-        let port = spec.sidecar.as_ref().and_then(|s| s.port).filter(|port| *port != 0).unwrap_or(DEFAULT_PORT);
-        if !(1..=65_535).contains(&port) {
+        let asked_for = spec.sidecar.as_ref().and_then(|sidecar| sidecar.port).filter(|port| *port != 0);
+        let Some(asked_for) = asked_for else { return DEFAULT_PORT };
+        u16::try_from(asked_for).map(i32::from).unwrap_or_else(|_| {
             self.invalid(
                 "SEI0114",
                 "spec.sidecar.port",
-                format!("is {port}: write a port from 1 to 65535, or leave it out for {DEFAULT_PORT}"),
+                format!("is {asked_for}: write a port from 1 to 65535, or leave it out for {DEFAULT_PORT}"),
             );
-        }
-        port
+            DEFAULT_PORT
+        })
     }
 }
