@@ -5,7 +5,8 @@ use std::io;
 use clap::CommandFactory;
 use clap_complete::Shell;
 
-use super::{Cli, Exit, PROGRAM};
+use super::program::PROGRAM;
+use super::{Cli, Exit};
 use crate::output;
 
 /// Print a script that completes commands and flags in a shell

@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use similar::TextDiff;
 
 use super::cluster::{self, Cluster, Target, Trouble};
+use super::program::as_called;
 use super::{Exit, platform};
 use crate::output::{self, Paint};
 
@@ -78,11 +79,11 @@ async fn diff(args: &Args) -> Result<Exit, Trouble> {
     for object in &differing {
         output::data(&object.shown(Paint::stdout())?)?;
     }
-    output::chatter(&format!(
+    output::chatter(&as_called(format!(
         "{} of {} objects differ; `sei-operator plan {key}` says what the operator does about it\n",
         differing.len(),
         found.len()
-    ));
+    )));
     Ok(Exit::Changes)
 }
 

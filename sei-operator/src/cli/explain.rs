@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::io;
 
 use super::Exit;
+use super::program::as_called;
 use super::reference::{Table, about, nearest};
 use crate::input::diagnostics::{code, codes};
 use crate::output::{self, Paint};
@@ -51,7 +52,7 @@ fn topics() -> String {
     for (word, what) in Table::ALL.map(Table::topic) {
         let _ = writeln!(text, "  sei-operator explain {word:12}{what}");
     }
-    text + "\nAnd every word in them, for example `sei-operator explain replace-pod`.\n"
+    as_called(text + "\nAnd every word in them, for example `sei-operator explain replace-pod`.\n")
 }
 
 fn unknown(word: &str) -> String {
@@ -59,9 +60,9 @@ fn unknown(word: &str) -> String {
     match nearest(word) {
         Some(near) => format!("{head}: there is nothing about {word}; did you mean {near}?\n"),
         None if word.to_uppercase().starts_with("SEI") => {
-            format!("{head}: there is no code {word}; `sei-operator explain codes` lists them all\n")
+            as_called(format!("{head}: there is no code {word}; `sei-operator explain codes` lists them all\n"))
         }
-        None => format!("{head}: there is nothing about {word}; `sei-operator explain` lists the topics\n"),
+        None => as_called(format!("{head}: there is nothing about {word}; `sei-operator explain` lists the topics\n")),
     }
 }
 

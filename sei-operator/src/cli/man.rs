@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use clap::CommandFactory;
 use clap_mangen::Man;
 
-use super::{Cli, Exit, PROGRAM};
+use super::program::PROGRAM;
+use super::{Cli, Exit};
 use crate::output;
 
 /// Print the manual, or write a page a command

@@ -18,6 +18,7 @@ mod part;
 mod pause;
 mod plan;
 mod platform;
+mod program;
 mod question;
 mod reference;
 mod render;
@@ -28,24 +29,18 @@ mod standing;
 mod status;
 mod wait;
 
-use std::ffi::{OsStr, OsString};
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::builder::StyledStr;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use serde_json::{Value, json};
 
+use self::program::PROGRAM;
 use crate::input::Input;
 use crate::input::diagnostics::{Diagnostic, Severity};
 use crate::output::{self, Paint};
 use crate::run::RunArgs;
-
-/// Name of the program.
-const PROGRAM: &str = "sei-operator";
-/// What people type where the program is a plugin of kubectl, which is a program of the name `kubectl-sei`.
-const PLUGIN: &str = "kubectl sei";
 
 /// Runs Sei blockchain nodes on Kubernetes.
 ///
@@ -145,32 +140,8 @@ pub fn main() -> ExitCode {
 
 /// The command line. A plugin of kubectl speaks of itself as people call it.
 fn parsed() -> Result<Cli, clap::Error> {
-    let command = if is_plugin(std::env::args_os().next()) { as_plugin(Cli::command()) } else { Cli::command() };
+    let command = if program::is_plugin() { program::as_plugin(Cli::command()) } else { Cli::command() };
     command.try_get_matches().and_then(|matches| Cli::from_arg_matches(&matches))
-}
-
-fn is_plugin(program: Option<OsString>) -> bool {
-    let name = program.as_deref().map(Path::new).and_then(Path::file_stem).and_then(OsStr::to_str);
-    name.is_some_and(|name| ["kubectl-sei", "kubectl_sei"].contains(&name))
-}
-
-/// The command under the name of the plugin, also in its examples.
-fn as_plugin(command: clap::Command) -> clap::Command {
-    fn told(text: &StyledStr) -> String {
-        text.to_string().replace(&format!("{PROGRAM} "), &format!("{PLUGIN} "))
-    }
-    fn renamed(mut command: clap::Command) -> clap::Command {
-        let [short, long] = [command.get_after_help(), command.get_after_long_help()].map(|text| text.map(told));
-        if let Some(text) = short {
-            command = command.after_help(text);
-        }
-        if let Some(text) = long {
-            command = command.after_long_help(text);
-        }
-        let names: Vec<String> = command.get_subcommands().map(|found| found.get_name().to_owned()).collect();
-        names.into_iter().fold(command, |command, name| command.mut_subcommand(name, renamed))
-    }
-    renamed(command).bin_name(PLUGIN).display_name(PLUGIN)
 }
 
 /// How the program ends.

@@ -92,6 +92,13 @@ fn as_a_plugin_of_kubectl_it_goes_by_that_name() {
         assert!(text.contains(usage), "{text}");
         assert!(text.contains(&format!("  kubectl sei {command} ")), "{text}");
     }
+    let topics = help(&["explain"]);
+    assert!(topics.contains("  kubectl sei explain codes") && !topics.contains("sei-operator "), "{topics}");
+    let kubeconfig = dir.path().join("none");
+    let unreachable =
+        Command::new(&program).args(["status", "a/b", "--kubeconfig"]).arg(kubeconfig).env_clear().output();
+    let told = String::from_utf8(unreachable.expect("it starts").stderr).expect("UTF-8");
+    assert!(!told.contains("sei-operator "), "{told}");
     let mistake = Command::new(&program).arg("retry").env_clear().output().expect("it starts");
     assert_eq!(mistake.status.code(), Some(1));
     assert!(String::from_utf8_lossy(&mistake.stderr).contains("Usage: kubectl sei retry"), "usage");

@@ -4,6 +4,7 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use crate::cli::program::as_called;
 use crate::output::{FORMAT_VERSION, Paint};
 
 /// What was checked: the output of `sei-operator check -o json`. Fields and groups may be added; none is removed or changes
@@ -88,12 +89,12 @@ impl Finding {
 
     /// Somebody should look.
     pub(super) fn warning(group: Group, what: impl Into<String>, hint: impl Into<String>) -> Self {
-        Self { group, verdict: Verdict::Warning, what: what.into(), hint: Some(hint.into()) }
+        Self { group, verdict: Verdict::Warning, what: what.into(), hint: Some(as_called(hint)) }
     }
 
     /// It does not work.
     pub(super) fn failed(group: Group, what: impl Into<String>, hint: impl Into<String>) -> Self {
-        Self { group, verdict: Verdict::Failed, what: what.into(), hint: Some(hint.into()) }
+        Self { group, verdict: Verdict::Failed, what: what.into(), hint: Some(as_called(hint)) }
     }
 }
 

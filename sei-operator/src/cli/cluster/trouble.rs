@@ -5,6 +5,7 @@ use std::time::Duration;
 use sei_planner::api::KIND;
 use sei_tasks::causes;
 
+use crate::cli::program::as_called;
 use crate::output::{self, Paint};
 
 /// What installs the definition of our kind.
@@ -36,7 +37,7 @@ impl Trouble {
 
     /// Adds a line on what to do.
     pub(in crate::cli) fn help(mut self, text: impl Into<String>) -> Self {
-        self.help.push(text.into());
+        self.help.push(as_called(text));
         self
     }
 

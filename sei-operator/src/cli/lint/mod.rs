@@ -9,6 +9,7 @@ use clap::ValueEnum;
 use sei_planner::node::validate;
 use serde::Serialize;
 
+use super::program::as_called;
 use super::{Exit, Given, platform};
 use crate::input::Input;
 use crate::input::diagnostics::{Diagnostic, Severity};
@@ -145,7 +146,7 @@ fn text(input: &Input, findings: &[Diagnostic], summary: &Summary) -> String {
     text += &paint.bold(&totals);
     text.push('\n');
     if let Some(first) = findings.iter().find(|finding| finding.severity != Severity::Note) {
-        text += &format!("For more on a code, try `sei-operator explain {}`.\n", first.code);
+        text += &as_called(format!("For more on a code, try `sei-operator explain {}`.\n", first.code));
     }
     text
 }

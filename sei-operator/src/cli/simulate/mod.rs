@@ -18,7 +18,8 @@ use clap::ValueEnum;
 use sei_planner::platform::Platform;
 use sei_tasks::sim::{Options, SeiOperator};
 
-use super::{Exit, Given, PROGRAM, platform};
+use super::program::PROGRAM;
+use super::{Exit, Given, platform};
 use crate::output::{self, Paint};
 use acts::Act;
 use course::{Audience, Course};

@@ -11,6 +11,7 @@ use serde::Serialize;
 use super::pods::PodReport;
 use crate::cli::age::{age, length};
 use crate::cli::plan::secrets_of;
+use crate::cli::program::as_called;
 use crate::cli::question::{Question, parted};
 use crate::cli::standing::{current, held};
 
@@ -30,7 +31,7 @@ pub(in crate::cli) struct Hint {
 
 impl Hint {
     fn new(text: impl Into<String>, commands: impl IntoIterator<Item = String>) -> Self {
-        Self { text: text.into(), commands: commands.into_iter().collect() }
+        Self { text: as_called(text), commands: commands.into_iter().map(as_called).collect() }
     }
 }
 
