@@ -12,6 +12,7 @@ use kube::core::{ApiResource, DynamicObject, NamespaceResourceScope, PartialObje
 use kube::runtime::controller::Controller;
 use kube::runtime::reflector::{self, ObjectRef, Store};
 use kube::runtime::utils::{Backoff, predicates};
+use kube::runtime::watcher::DefaultBackoff;
 use kube::runtime::{Predicate, WatchStreamExt, watcher};
 use kube::{Api, Client, ResourceExt};
 use sei_planner::api::{GROUP, KIND};
@@ -21,6 +22,9 @@ use serde::de::DeserializeOwned;
 use self::Which::{All, OfNodes};
 use super::packed::{pack, pack_pod};
 use super::views::WatchedViews;
+
+/// Between two attempts of a watch. A handful of watches burden no API server, and nobody should wait longer once it is back.
+const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 
 type Touched<K> = BoxStream<'static, Result<K, watcher::Error>>;
 
@@ -65,6 +69,24 @@ impl Iterator for NoPause {
 
 impl Backoff for NoPause {
     fn reset(&mut self) {}
+}
+
+/// Between the attempts of a watch: kube's own pauses, which grow to half a minute, up to [`LONGEST_PAUSE`].
+#[derive(Default)]
+struct Pauses(DefaultBackoff);
+
+impl Iterator for Pauses {
+    type Item = Duration;
+
+    fn next(&mut self) -> Option<Duration> {
+        self.0.next().map(|pause| pause.min(LONGEST_PAUSE))
+    }
+}
+
+impl Backoff for Pauses {
+    fn reset(&mut self) {
+        self.0.reset();
+    }
 }
 
 /// Starts nothing yet: the streams are polled by the controller.
@@ -122,7 +144,7 @@ fn node_stream(
     let writer = reflector::store::Writer::new(resource.clone());
     let store = writer.as_reader();
     let touched = watcher(api, watcher::Config::default())
-        .default_backoff()
+        .backoff(Pauses::default())
         .modify(pack)
         .reflect(writer)
         .applied_objects()
@@ -162,7 +184,7 @@ where
         OfNodes => watcher::Config::default().labels(NODE_LABEL),
     };
     let touched = watcher(api::<PartialObjectMeta<K>>(client, namespace), config)
-        .default_backoff()
+        .backoff(Pauses::default())
         .modify(|object| {
             object.metadata.managed_fields = None;
             object.metadata.annotations = None;
@@ -179,7 +201,7 @@ fn pod_stream(client: &Client, namespace: Option<&str>) -> (Store<DynamicObject>
     let writer = reflector::store::Writer::new(resource);
     let store = writer.as_reader();
     let touched = watcher(api, watcher::Config::default().labels(NODE_LABEL))
-        .default_backoff()
+        .backoff(Pauses::default())
         .modify(pack_pod)
         .reflect(writer)
         .touched_objects();

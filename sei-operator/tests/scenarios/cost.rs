@@ -17,7 +17,7 @@ const EVENTS_MAX: usize = 2;
 const FLEET: usize = 100;
 /// Nodes, and in how many seconds they are up. The servers and the played fleet work on the same cores.
 const LARGE_FLEETS: [(usize, u64); 2] = [(100, 15), (500, 15)];
-const PEAK_RSS_KIB_MAX: u64 = 32 * 1024;
+const PEAK_RSS_KIB_MAX: u64 = 32_000_000 / 1024;
 /// Of large fleets: as long as the safety net lets a sidecar alone.
 const QUIET_TIME: Duration = Duration::from_secs(300);
 /// How long a settled node is watched, and how many sidecar calls the safety net may make meanwhile.
