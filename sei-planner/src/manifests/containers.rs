@@ -10,7 +10,7 @@ use k8s_openapi::apimachinery::pkg::api::resource;
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
 use super::quantity;
-use super::service::{container_port, seid_ports};
+use super::service::{RPC_PORT, container_port, seid_ports};
 use crate::node::{Bootstrap, Mode, TLS_PORT, ValidNode};
 use crate::platform::Platform;
 
@@ -19,7 +19,6 @@ const HOME: &str = "/.sei";
 /// User and group of every container of a production pod.
 pub(super) const USER: i64 = 65532;
 /// seid's RPC and gRPC ports, asked by probes.
-const RPC_PORT: i32 = 26657;
 const GRPC_PORT: i32 = 9090;
 const EXPORTER_PORT: i32 = 9300;
 
