@@ -4,14 +4,14 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
 /// A kubeconfig of an API server that is not there.
-fn dead_kubeconfig(directory: &Path) -> std::path::PathBuf {
+fn dead_kubeconfig(directory: &Path) -> PathBuf {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let port = listener.local_addr().expect("its number").port();
     let file = directory.join("kubeconfig");
@@ -24,15 +24,19 @@ fn dead_kubeconfig(directory: &Path) -> std::path::PathBuf {
     file
 }
 
+/// Settings for it.
+fn platform() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures/platform/test.env")
+}
+
 /// An operator whose API server is not there; its metrics and its probes are served at these addresses.
 fn operator(directory: &Path, metrics: &str, probes: &str) -> Child {
-    let platform = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures/platform/test.env");
     Command::new(env!("CARGO_BIN_EXE_sei-operator"))
         .arg("run")
         .arg("--kubeconfig")
         .arg(dead_kubeconfig(directory))
         .arg("--platform")
-        .arg(platform)
+        .arg(platform())
         .args(["--metrics-bind-address", metrics, "--health-probe-bind-address", probes])
         .stderr(Stdio::piped())
         .spawn()
@@ -51,9 +55,8 @@ fn terminate(operator: &Child) {
 #[test]
 #[cfg(not(feature = "otlp"))]
 fn a_build_without_traces_refuses_to_send_them() {
-    let platform = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures/platform/test.env");
     let mut command = Command::new(env!("CARGO_BIN_EXE_sei-operator"));
-    command.args(["run", "--otlp-endpoint", "http://collector:4318", "--platform"]).arg(platform);
+    command.args(["run", "--otlp-endpoint", "http://collector:4318", "--platform"]).arg(platform());
     let output = command.output().expect("it starts");
     let errors = String::from_utf8(output.stderr).expect("text");
     assert_eq!(output.status.code(), Some(1), "{errors}");

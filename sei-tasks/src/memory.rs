@@ -88,7 +88,7 @@ impl Memory {
 
     /// Forgets that the sidecar was asked.
     pub(crate) fn forget_health(&self, key: &NodeKey) {
-        self.note(key, |known| known.asked = None);
+        self.with(|nodes| nodes.get_mut(key).and_then(|known| known.asked.take()));
     }
 
     /// Forgets a node that is gone.

@@ -22,27 +22,29 @@ fn is_plugins_name(program: Option<OsString>) -> bool {
     name.is_some_and(|name| ["kubectl-sei", "kubectl_sei"].contains(&name))
 }
 
-/// A text with commands of this program in it, by the name under which it was started: what people copy must work. Commands stand at the
-/// beginning, after a backtick, or indented.
+/// A text with commands of this program in it, by the name under which it was started: what people copy must work.
 pub(super) fn as_called(text: impl Into<String>) -> String {
     let text = text.into();
     if is_plugin() { by_the_plugins_name(&text) } else { text }
 }
 
+/// A command begins a text, or follows a space, a line break or a backtick.
 fn by_the_plugins_name(text: &str) -> String {
-    let renamed =
-        |text: String, before: &str| text.replace(&format!("{before}{PROGRAM} "), &format!("{before}{PLUGIN} "));
-    let text = ["`", "  "].into_iter().fold(text.to_owned(), renamed);
-    match text.strip_prefix(PROGRAM).filter(|rest| rest.starts_with(' ')) {
-        Some(rest) => format!("{PLUGIN}{rest}"),
-        None => text,
+    let begins_a_command = |before: &str| before.is_empty() || before.ends_with([' ', '\n', '`']);
+    let mut renamed = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once(&format!("{PROGRAM} ")) {
+        let name = if begins_a_command(before) { PLUGIN } else { PROGRAM };
+        renamed += &format!("{before}{name} ");
+        rest = after;
     }
+    renamed + rest
 }
 
 /// The command under the name of the plugin, also in its examples.
 pub(super) fn as_plugin(command: clap::Command) -> clap::Command {
     fn told(text: &StyledStr) -> String {
-        text.to_string().replace(&format!("{PROGRAM} "), &format!("{PLUGIN} "))
+        by_the_plugins_name(&text.to_string())
     }
     fn renamed(mut command: clap::Command) -> clap::Command {
         let [short, long] = [command.get_after_help(), command.get_after_long_help()].map(|text| text.map(told));

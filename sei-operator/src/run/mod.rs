@@ -244,10 +244,16 @@ pub(crate) async fn run(args: RunArgs, platform: Platform) -> Result<(), RunErro
 }
 
 /// Everybody who is told what happens to nodes.
-fn recorders(metrics: &Metrics, traces: Option<&Traces>) -> Vec<Arc<dyn Recorder>> {
+fn recorders(metrics: &Metrics, traces: Option<&Arc<Traces>>) -> Vec<Arc<dyn Recorder>> {
     let mut all: Vec<Arc<dyn Recorder>> = vec![Arc::new(Journal), Arc::new(metrics.clone())];
-    all.extend(traces.cloned().map(|traces| Arc::new(traces) as Arc<dyn Recorder>));
+    all.extend(traces.map(|traces| traces.clone() as Arc<dyn Recorder>));
     all
+}
+
+/// The variable that tells OpenTelemetry's exporters where to send everything, or where to send traces, if one does.
+fn endpoint_of_environment() -> Option<&'static str> {
+    let names = ["OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"];
+    names.into_iter().find(|name| std::env::var_os(name).is_some_and(|value| !value.is_empty()))
 }
 
 fn keys_namespace(asked_for: Option<String>) -> String {

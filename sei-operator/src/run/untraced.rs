@@ -1,5 +1,7 @@
 //! In the place of traces, in builds without them.
 
+use std::sync::Arc;
+
 use http::Uri;
 use sei_planner::api::SeiNode;
 use sei_planner::names::NodeKey;
@@ -7,11 +9,10 @@ use sei_planner::node::Transition;
 use sei_tasks::record::{Probe, Recorder};
 use thiserror::Error;
 
-/// By which OpenTelemetry's exporters are told where to send everything: whoever set it may not have thought of this program.
-const ENDPOINT: &str = "OTEL_EXPORTER_OTLP_ENDPOINT";
+use super::endpoint_of_environment;
 
 /// Nobody makes one.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(super) enum Traces {}
 
 /// Traces were asked for.
@@ -23,12 +24,13 @@ pub(crate) struct CannotTrace(Uri);
 ///
 /// # Errors
 /// When that was asked for.
-pub(super) fn start(endpoint: Option<&Uri>) -> Result<Option<Traces>, CannotTrace> {
+pub(super) fn start(endpoint: Option<&Uri>) -> Result<Option<Arc<Traces>>, CannotTrace> {
     match endpoint {
         Some(endpoint) => Err(CannotTrace(endpoint.clone())),
         None => {
-            if std::env::var_os(ENDPOINT).is_some() {
-                tracing::warn!("{ENDPOINT} is set, and this build sends no traces: build with `--features otlp`");
+            // Whoever set it may not have thought of this program.
+            if let Some(name) = endpoint_of_environment() {
+                tracing::warn!("{name} is set, and this build sends no traces: build with `--features otlp`");
             }
             Ok(None)
         }
@@ -37,8 +39,8 @@ pub(super) fn start(endpoint: Option<&Uri>) -> Result<Option<Traces>, CannotTrac
 
 impl Traces {
     /// Nothing is left to send.
-    pub(super) async fn flush(self) {
-        match self {}
+    pub(super) async fn flush(self: Arc<Self>) {
+        match *self {}
     }
 }
 

@@ -6,7 +6,6 @@ use axum::Router;
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::routing::post;
-
 use sei_planner::api::SeiNode;
 
 use super::specs::{self, V1};
@@ -31,7 +30,7 @@ pub(crate) async fn reach_a_collector(world: Arc<World>) {
     assert!(status.success(), "SIGTERM ended it with {status}\n{}", world.operator_log());
 
     let plan = up.status("/plan").expect("a plan");
-    let trace = hex(plan["id"].as_str().expect("an id"));
+    let trace = bytes_of(plan["id"].as_str().expect("an id"));
     let all = received.lock().expect("not poisoned").concat();
     let told = |what: &[u8]| all.windows(what.len()).any(|bytes| bytes == what);
     assert!(told(&trace), "the trace of plan {}", plan["id"]);
@@ -39,7 +38,7 @@ pub(crate) async fn reach_a_collector(world: Arc<World>) {
     for task in plan["tasks"].as_array().expect("tasks") {
         let kind = task["type"].as_str().expect("a type");
         assert!(told(kind.as_bytes()), "no span of {kind}");
-        assert!(told(&hex(task["id"].as_str().expect("an id"))[8..]), "no span of {}", task["id"]);
+        assert!(told(&bytes_of(task["id"].as_str().expect("an id"))[8..]), "no span of {}", task["id"]);
     }
     println!("    {} bytes in {} requests", all.len(), received.lock().expect("not poisoned").len());
 }
@@ -56,6 +55,6 @@ async fn collector() -> (String, Received) {
 }
 
 /// The bytes of a UUID.
-fn hex(uuid: &str) -> Vec<u8> {
+fn bytes_of(uuid: &str) -> Vec<u8> {
     uuid::Uuid::parse_str(uuid).expect("a UUID").as_bytes().to_vec()
 }

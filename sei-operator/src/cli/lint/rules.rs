@@ -134,7 +134,8 @@ impl Lint<'_> {
     }
 
     fn peers(&mut self) {
-        let own_host = NodeKey::of(self.node).pod_host();
+        let own = NodeKey::of(self.node);
+        let own_host = own.pod_host();
         let mut found = Vec::new();
         for (i, peer) in self.node.spec.peers.iter().enumerate() {
             for (j, address) in addresses(peer).iter().enumerate() {
@@ -149,7 +150,7 @@ impl Lint<'_> {
                 }
             }
             let label = peer.label.as_ref().map(|label| &label.selector);
-            if label.and_then(|selector| selector.get("sei.io/node")) == Some(&NodeKey::of(self.node).name) {
+            if label.and_then(|selector| selector.get("sei.io/node")) == Some(&own.name) {
                 let message = "selects the node itself, which is left out: no peer remains".to_owned();
                 found.push((OWN_PEER, format!("spec.peers[{i}].label.selector[sei.io/node]"), message));
             }

@@ -25,8 +25,8 @@ use sei_tasks::record::{Probe, Recorder};
 use thiserror::Error;
 use tokio::runtime::Handle;
 
-/// By which OpenTelemetry's exporters are told where to send everything, and where traces.
-const ENDPOINTS: [&str; 2] = ["OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"];
+use super::endpoint_of_environment;
+
 /// Below the path of the collector.
 const PATH: &str = "v1/traces";
 /// No request takes longer; OpenTelemetry's own default.
@@ -35,9 +35,9 @@ const DEADLINE: Duration = Duration::from_secs(10);
 const FLUSH_DEADLINE: Duration = Duration::from_secs(5);
 
 /// Sends a trace of each plan that is over.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(super) struct Traces {
-    sender: Arc<BatchSpanProcessor>,
+    sender: BatchSpanProcessor,
 }
 
 /// Why no traces can be sent.
@@ -58,12 +58,11 @@ pub(crate) enum CannotTrace {
 ///
 /// # Errors
 /// When the address is none.
-pub(super) fn start(endpoint: Option<&Uri>) -> Result<Option<Traces>, CannotTrace> {
+pub(super) fn start(endpoint: Option<&Uri>) -> Result<Option<Arc<Traces>>, CannotTrace> {
     if let Some(endpoint) = endpoint.filter(|endpoint| !is_url(endpoint)) {
         return Err(CannotTrace::Endpoint(endpoint.clone()));
     }
-    let told = ENDPOINTS.iter().any(|name| std::env::var_os(name).is_some_and(|value| !value.is_empty()));
-    if endpoint.is_none() && !told {
+    if endpoint.is_none() && endpoint_of_environment().is_none() {
         return Ok(None);
     }
     let mut exporter = SpanExporter::builder().with_http().with_http_client(OnRuntime::new()?);
@@ -72,7 +71,7 @@ pub(super) fn start(endpoint: Option<&Uri>) -> Result<Option<Traces>, CannotTrac
     }
     let mut sender = BatchSpanProcessor::builder(exporter.build()?).build();
     sender.set_resource(&resource());
-    Ok(Some(Traces { sender: Arc::new(sender) }))
+    Ok(Some(Arc::new(Traces { sender })))
 }
 
 fn is_url(endpoint: &Uri) -> bool {
@@ -91,7 +90,7 @@ fn resource() -> Resource {
 
 impl Traces {
     /// Sends what is left.
-    pub(super) async fn flush(self) {
+    pub(super) async fn flush(self: Arc<Self>) {
         let flushed = tokio::task::spawn_blocking(move || self.sender.shutdown_with_timeout(FLUSH_DEADLINE)).await;
         if let Ok(Err(error)) = flushed {
             tracing::warn!(%error, "the last traces may be lost");
