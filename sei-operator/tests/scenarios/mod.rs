@@ -96,6 +96,7 @@ pub(crate) fn all() -> Vec<Trial> {
         Trial::new("runbooks_tls_is_changed_as_its_page_says", runbooks::sidecar_tls),
         Trial::new("metrics_tell_what_happened", metrics::tell_what_happened),
         Trial::new("traces_of_plans_reach_a_collector", traces::reach_a_collector),
+        Trial::new("traces_that_nobody_takes_hold_nobody_up", traces::hold_nobody_up),
         Trial::new("two_operators_and_the_leader_is_killed", leader::killed_and_stopped),
         Trial::new("operator_of_one_namespace_needs_no_more_roles", operator_process::confined),
         Trial::new("graceful_stop_and_quiet_restart", operator_process::graceful_stop),
