@@ -15,8 +15,10 @@ const CALLS_MAX: usize = 10;
 const EVENTS_MAX: usize = 2;
 /// Enough that nodes wait for each other's reconciles.
 const FLEET: usize = 100;
-/// Nodes, and in how many seconds they are up. The servers and the played fleet work on the same cores.
-const LARGE_FLEETS: [(usize, u64); 2] = [(100, 15), (500, 15)];
+const SMALL_FLEET: usize = 30;
+const LARGE_FLEETS: [usize; 2] = [100, 500];
+/// From the first create until the last node runs, beside played controllers: the real ones take as much again of the same cores.
+const TIME_MAX: Duration = Duration::from_secs(15);
 const PEAK_RSS_KIB_MAX: u64 = 32_000_000 / 1024;
 /// Of large fleets: as long as the safety net lets a sidecar alone.
 const QUIET_TIME: Duration = Duration::from_secs(300);
@@ -45,35 +47,48 @@ pub(crate) async fn from_create_to_silence(world: Arc<World>) {
 
 /// Many nodes at once cost no more per node than one: nothing is done twice because others are busy.
 pub(crate) async fn fleet(world: Arc<World>) {
-    let place = world.served_place("fleet").await;
-    world.silence().await;
-    let fleet = Fleet::new(place, FLEET);
-    comes_up(&fleet).await;
+    come_up(&world, "fleet", &[FLEET]).await;
 }
 
-/// The same of fleets that a person would not watch one by one, with a fresh process; then five minutes of silence. Everything is
-/// measured before anything is judged.
+/// The same of fleets that a person would not watch one by one, then five minutes of silence. Everything is measured before anything
+/// is judged.
 pub(crate) async fn large_fleets(world: Arc<World>) {
     world.without_operator().await;
-    let mut slow = Vec::new();
-    let mut fleets = Vec::new();
-    for (size, seconds_max) in LARGE_FLEETS {
-        let place = world.served_place(&format!("fleet-of-{size}")).await;
-        world.silence().await;
-        let fleet = Fleet::new(place, size);
-        let took = comes_up(&fleet).await;
-        if took > Duration::from_secs(seconds_max) {
-            slow.push(format!("{size} nodes took {:.1} s, at most {seconds_max} s", took.as_secs_f64()));
-        }
-        fleets.push(fleet);
-    }
+    let fleets = come_up(&world, "large-fleet", &LARGE_FLEETS).await;
     settled_fleets(&world, &fleets).await;
-    let peak = world.usage().await.peak_rss_kib;
-    assert!(peak <= PEAK_RSS_KIB_MAX, "a peak RSS of {peak} KiB is more than {PEAK_RSS_KIB_MAX}");
-    assert!(slow.is_empty(), "{slow:?}");
+    assert_memory(&world).await;
 }
 
-/// Brings a fleet up and counts; the time from the first create until the last node runs.
+/// The same, and how long it takes where nothing but the operator, the API server and etcd has much to do.
+pub(crate) async fn large_fleets_beside_played_controllers(world: Arc<World>) {
+    world.without_operator().await;
+    let _controllers = world.play_controllers();
+    let fleets = come_up(&world, "timed-fleet", &LARGE_FLEETS).await;
+    assert_memory(&world).await;
+    for (fleet, took) in fleets {
+        assert!(took <= TIME_MAX, "{} nodes took {took:.1?}, at most {TIME_MAX:?}", fleet.names.len());
+    }
+}
+
+/// The played controllers are good enough for it, whatever the build.
+pub(crate) async fn fleet_beside_played_controllers(world: Arc<World>) {
+    let _controllers = world.play_controllers();
+    come_up(&world, "small-fleet", &[SMALL_FLEET]).await;
+}
+
+/// Brings fleets of these sizes up, one beside those before it; with the time from the first create until the last node runs.
+async fn come_up(world: &Arc<World>, name: &str, sizes: &[usize]) -> Vec<(Fleet, Duration)> {
+    let mut fleets = Vec::new();
+    for size in sizes {
+        let place = world.served_place(&format!("{name}-of-{size}")).await;
+        world.silence().await;
+        let fleet = Fleet::new(place, *size);
+        let took = comes_up(&fleet).await;
+        fleets.push((fleet, took));
+    }
+    fleets
+}
+
 async fn comes_up(fleet: &Fleet) -> Duration {
     let world = &fleet.place.world;
     let (mark, began) = (world.audit.mark(), Instant::now());
@@ -84,14 +99,8 @@ async fn comes_up(fleet: &Fleet) -> Duration {
     world.silence().await;
     let requests = world.audit.since(mark);
     let costs = fleet.costs(&requests);
-    let up = (fleet.names.len(), created.as_secs_f64(), took.as_secs_f64());
-    println!(
-        "    {} nodes, created in {:.1} s, up in {:.1} s; the operator: {}",
-        up.0,
-        up.1,
-        up.2,
-        world.usage().await
-    );
+    let (size, usage) = (fleet.names.len(), world.usage().await);
+    println!("    {size} nodes, created in {created:.1?}, up in {took:.1?}; the operator: {usage}");
     println!("    per node: {costs}, {} sidecar calls", fleet.sidecar_calls(began));
     fleet.check(|view| view.settled_on(V1)).await;
     let dearest = &costs.dearest;
@@ -102,16 +111,21 @@ async fn comes_up(fleet: &Fleet) -> Duration {
 }
 
 /// Not a request of any kind, and next to no question to a sidecar.
-async fn settled_fleets(world: &World, fleets: &[Fleet]) {
+async fn settled_fleets(world: &World, fleets: &[(Fleet, Duration)]) {
     world.silence().await;
     let (mark, began) = (world.audit.mark(), Instant::now());
     tokio::time::sleep(QUIET_TIME).await;
     let heard = world.audit.since(mark);
-    let asked: Vec<Cost> = fleets.iter().map(|fleet| fleet.sidecar_calls(began)).collect();
+    let asked: Vec<Cost> = fleets.iter().map(|(fleet, _)| fleet.sidecar_calls(began)).collect();
     println!("    {} requests and {} events in {QUIET_TIME:?}", heard.calls().len(), heard.events().len());
     asked.iter().for_each(|asked| println!("    {asked} sidecar calls per node in {QUIET_TIME:?}"));
     assert_eq!(heard.calls().len() + heard.events().len(), 0, "settled nodes cost nothing:\n{}", heard.calls());
     assert!(asked.iter().all(|asked| asked.max <= SETTLED_SIDECAR_CALLS_MAX), "the safety net asks too often");
+}
+
+async fn assert_memory(world: &World) {
+    let peak = world.usage().await.peak_rss_kib;
+    assert!(peak <= PEAK_RSS_KIB_MAX, "a peak RSS of {peak} KiB is more than {PEAK_RSS_KIB_MAX}");
 }
 
 fn print_counts(requests: &Requests, sidecar_calls: usize) {

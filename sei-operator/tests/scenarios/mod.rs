@@ -103,6 +103,9 @@ pub(crate) fn all() -> Vec<Trial> {
         Trial::new("cost_from_create_to_silence", cost::from_create_to_silence),
         Trial::new("cost_of_a_fleet", cost::fleet),
         Trial::new("cost_of_a_settled_node", cost::settled),
+        Trial::new("cost_of_a_fleet_beside_played_controllers", cost::fleet_beside_played_controllers),
+        Trial::new("cost_of_large_fleets_beside_played_controllers", cost::large_fleets_beside_played_controllers)
+            .only_when_named(),
         Trial::new("cost_of_large_fleets", cost::large_fleets).only_when_named(),
         Trial::new("sidecars_were_addressed_by_their_own_names", operator_process::no_stray_addresses),
     ]

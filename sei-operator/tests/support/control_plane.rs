@@ -3,7 +3,7 @@
 
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command};
+use std::process::{Child, Command, ExitStatus};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -28,6 +28,8 @@ const STORAGE_CLASSES: [&str; 3] = ["gp3-10k-750", "gp3", "gp3-archive"];
 const READY_DEADLINE: Duration = Duration::from_secs(90);
 const API_SERVER: &str = "kube-apiserver";
 const KUBELET: &str = "kwok";
+/// Clients of the API server.
+const CONTROLLERS: [&str; 3] = ["kube-controller-manager", "kube-scheduler", KUBELET];
 /// How far the heap of a server may grow, in percent of what lives, before it is looked through: memory for time.
 const HEAP_GROWTH: &str = "400";
 /// Set to keep the logs, the audit log and the kubeconfigs after the run.
@@ -49,24 +51,33 @@ struct Server {
     program: PathBuf,
     arguments: Vec<String>,
     log: PathBuf,
-    child: Child,
+    /// Absent while it is stopped on purpose.
+    child: Option<Child>,
 }
 
 impl Server {
     fn start(group: &ProcessGroup, bin: &Path, dir: &Path, name: &'static str, arguments: Vec<String>) -> Self {
         let (program, log) = (bin.join(name), dir.join(format!("{name}.log")));
-        let child = group.spawn(&mut command(&program, &arguments), &log);
-        Server { name, program, arguments, log, child }
+        let mut server = Server { name, program, arguments, log, child: None };
+        server.restart(group);
+        server
     }
 
     fn kill(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        if let Some(mut child) = self.child.take() {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
     }
 
     fn restart(&mut self, group: &ProcessGroup) {
         self.kill();
-        self.child = group.spawn(&mut command(&self.program, &self.arguments), &self.log);
+        self.child = Some(group.spawn(&mut command(&self.program, &self.arguments), &self.log));
+    }
+
+    /// How it ended, if it did so on its own.
+    fn ended(&mut self) -> Option<ExitStatus> {
+        self.child.as_mut().and_then(|child| child.try_wait().expect("our child"))
     }
 }
 
@@ -111,9 +122,9 @@ impl ControlPlane {
         let files = Files { dir: self.dir() };
         let start = |name, arguments| Server::start(&self.group, bin, self.dir(), name, arguments);
         self.servers().extend([
-            start("kube-controller-manager", files.controllers(&self.certificates)),
-            start("kube-scheduler", files.scheduler()),
-            start(KUBELET, files.kubelet()),
+            start(CONTROLLERS[0], files.controllers(&self.certificates)),
+            start(CONTROLLERS[1], files.scheduler()),
+            start(CONTROLLERS[2], files.kubelet()),
         ]);
     }
 
@@ -139,7 +150,17 @@ impl ControlPlane {
 
     /// Stops the played kubelet until the guard is dropped: deleted pods stay terminating, new pods stay pending.
     pub(crate) fn pause_kubelet(&self) -> Pause {
-        self.with_server(KUBELET, |kubelet| Pause::of(&kubelet.child))
+        self.with_server(KUBELET, |kubelet| Pause::of(kubelet.child.as_ref().expect("it runs")))
+    }
+
+    /// Stops those that make something of what is created, the played kubelet too, until the guard is dropped.
+    pub(crate) fn without_controllers(&self) -> WithoutControllers<'_> {
+        self.each_controller(Server::kill);
+        WithoutControllers { plane: self }
+    }
+
+    fn each_controller(&self, act: impl FnMut(&mut Server)) {
+        self.servers().iter_mut().filter(|server| CONTROLLERS.contains(&server.name)).for_each(act);
     }
 
     /// SIGKILL, and the same server again once it answers. Its caches of watches begin anew.
@@ -166,7 +187,7 @@ impl ControlPlane {
     /// A server that ended on its own is the cause of whatever fails next: say so instead.
     pub(crate) fn panic_if_one_died(&self) {
         for server in self.servers().iter_mut() {
-            let ended = server.child.try_wait().expect("our child");
+            let ended = server.ended();
             assert!(ended.is_none(), "{} ended: {ended:?}\n{}", server.name, tail(&server.log, 30));
         }
     }
@@ -185,6 +206,17 @@ impl Drop for ControlPlane {
     fn drop(&mut self) {
         // Reaped here, so that the directory is removed when nobody writes to it any more.
         self.servers().iter_mut().for_each(Server::kill);
+    }
+}
+
+/// While it lives, what is created stays as it is until somebody writes to it.
+pub(crate) struct WithoutControllers<'a> {
+    plane: &'a ControlPlane,
+}
+
+impl Drop for WithoutControllers<'_> {
+    fn drop(&mut self) {
+        self.plane.each_controller(|server| server.restart(&self.plane.group));
     }
 }
 

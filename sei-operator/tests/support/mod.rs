@@ -10,6 +10,7 @@ pub(crate) mod fleet;
 pub(crate) mod operator;
 pub(crate) mod permissions;
 pub(crate) mod place;
+pub(crate) mod played_controllers;
 pub(crate) mod played_sidecar;
 pub(crate) mod process_group;
 pub(crate) mod random;

@@ -22,6 +22,7 @@ use super::fixtures::yaml_documents;
 use super::operator::{self, Operator, ProxyAddress, STOP_DEADLINE, Setup, Usage};
 use super::permissions;
 use super::place::Place;
+use super::played_controllers::PlayedControllers;
 use super::played_sidecar::PlayedSidecar;
 use super::process_group::Pause;
 
@@ -216,6 +217,11 @@ impl World {
     /// Stops the played kubelet until the guard is dropped: deleted pods stay terminating, new pods stay pending.
     pub(crate) fn pause_kubelet(&self) -> Pause {
         self.plane.pause_kubelet()
+    }
+
+    /// Takes the place of the controllers, the scheduler and the kubelet until the guard is dropped.
+    pub(crate) fn play_controllers(&self) -> PlayedControllers<'_> {
+        PlayedControllers::start(self.admin.clone(), self.plane.without_controllers())
     }
 
     /// Stops the operator that scenarios share until the guard is dropped, without its notice.
