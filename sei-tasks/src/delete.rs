@@ -12,6 +12,7 @@ use crate::execute::release_keys;
 use crate::finalizer;
 use crate::object::{self, is_leaving};
 use crate::status::store_status;
+use crate::unreadable::read_seinode;
 use crate::world::{Clock, Cluster, ClusterError, Kind, LookAgain, ObjectId, Propagation, Sidecar, World};
 
 /// Seconds until a stopping pod is looked at again, should its watch say nothing.
@@ -52,7 +53,7 @@ async fn live_node<C: Cluster, S: Sidecar, K: Clock>(
     key: &NodeKey,
 ) -> Result<Option<SeiNode>, ClusterError> {
     let id = ObjectId::new(Kind::SeiNode, &key.namespace, &key.name);
-    world.cluster.read(&id).await?.map(finalizer::readable).transpose()
+    world.cluster.read(&id).await?.as_ref().map(read_seinode).transpose().map_err(ClusterError::from)
 }
 
 async fn announce_the_end<C: Cluster, S: Sidecar, K: Clock>(

@@ -2,8 +2,9 @@
 
 use sei_planner::api::{FINALIZER, SeiNode};
 use sei_planner::names::NodeKey;
-use serde_json::{Value, json};
+use serde_json::json;
 
+use crate::unreadable::read_seinode;
 use crate::world::{Clock, Cluster, ClusterError, Kind, ObjectId, Sidecar, World};
 
 /// Whether the node still waits for us.
@@ -46,10 +47,5 @@ async fn patch_finalizers<C: Cluster, S: Sidecar, K: Clock>(
     let uid = node.metadata.uid.clone().unwrap_or_default();
     let version = node.metadata.resource_version.clone().unwrap_or_default();
     let metadata = json!({ "finalizers": finalizers });
-    readable(world.cluster.patch_metadata(&id, &uid, &version, &metadata).await?)
-}
-
-/// A SeiNode as the API server returned it.
-pub(crate) fn readable(node: Value) -> Result<SeiNode, ClusterError> {
-    serde_json::from_value(node).map_err(|error| ClusterError::Unavailable(format!("unreadable SeiNode: {error}")))
+    Ok(read_seinode(&world.cluster.patch_metadata(&id, &uid, &version, &metadata).await?)?)
 }

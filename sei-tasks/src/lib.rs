@@ -8,6 +8,7 @@
 pub mod admission;
 mod causes;
 mod delete;
+mod events;
 mod execute;
 mod finalizer;
 pub mod http;
@@ -27,10 +28,12 @@ mod serving;
 mod sidecars;
 pub mod sim;
 mod status;
+mod unreadable;
 pub mod world;
 
 pub use causes::causes;
 pub use memory::Memory;
+pub use unreadable::{Unreadable, read_seinode};
 
 /// The programs of `docs/embed.md`.
 #[cfg(doctest)]

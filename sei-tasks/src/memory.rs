@@ -37,6 +37,8 @@ struct Known {
     secret_again_at: Option<Time>,
     height: Option<(i64, Time)>,
     applied: BTreeMap<Kind, Time>,
+    /// What was said last of why the node cannot be read.
+    unreadable: Option<String>,
 }
 
 /// When the sidecar was asked, when it is to be asked again, and what its pod looked like.
@@ -89,6 +91,16 @@ impl Memory {
     /// Forgets that the sidecar was asked.
     pub(crate) fn forget_health(&self, key: &NodeKey) {
         self.with(|nodes| nodes.get_mut(key).and_then(|known| known.asked.take()));
+    }
+
+    /// Whether it is news that the node cannot be read for this reason.
+    pub(crate) fn is_unreadable_anew(&self, key: &NodeKey, why: &str) -> bool {
+        self.note(key, |known| known.unreadable.replace(why.to_owned())).as_deref() != Some(why)
+    }
+
+    /// The node can be read.
+    pub(crate) fn is_readable(&self, key: &NodeKey) {
+        self.with(|nodes| nodes.get_mut(key).and_then(|known| known.unreadable.take()));
     }
 
     /// Forgets a node that is gone.

@@ -8,22 +8,38 @@ use sei_planner::node::{
 };
 
 use crate::delete::delete_node;
+use crate::events::publish;
 use crate::finalizer::with_finalizer;
 use crate::observe::{observe, retry_of, with_live_pod, with_tls_secret};
 use crate::run_plan::{Progress, restore_service, run_until_it_waits};
 use crate::secrets::pause_seconds;
 use crate::serving::pod_id;
 use crate::status::store_status;
+use crate::unreadable::leave_alone;
 use crate::world::{Clock, Cluster, ClusterError, LookAgain, Sidecar, World};
 
 /// Seconds until a sidecar that cannot be interrupted is looked at again.
 const DRAIN_SECONDS: i64 = 5;
 
-/// One look at one node. At most one status write; no effect before its plan is stored.
+/// One look at one node. At most one status write; no effect before its plan is stored. A node that this version cannot read is left
+/// alone.
 ///
 /// # Errors
 /// When the API server refused or could not do something; the caller looks again with a backoff.
 pub async fn reconcile_node<C: Cluster, S: Sidecar, K: Clock>(
+    world: &World<C, S, K>,
+    key: &NodeKey,
+) -> Result<LookAgain, ClusterError> {
+    match read_and_reconcile(world, key).await {
+        Err(ClusterError::Unreadable(unreadable)) => Ok(leave_alone(world, key, &unreadable).await),
+        looked => {
+            world.memory.is_readable(key);
+            looked
+        }
+    }
+}
+
+async fn read_and_reconcile<C: Cluster, S: Sidecar, K: Clock>(
     world: &World<C, S, K>,
     key: &NodeKey,
 ) -> Result<LookAgain, ClusterError> {
@@ -125,10 +141,9 @@ async fn write_and_announce<C: Cluster, S: Sidecar, K: Clock>(
         return Ok(());
     }
     store_status(world, node, old, next).await?;
+    let uid = node.metadata.uid.as_deref().unwrap_or_default();
     for event in announce(old, next) {
-        if let Err(error) = world.cluster.announce(node, &event).await {
-            tracing::warn!(reason = event.reason, %error, "event not published");
-        }
+        publish(world, &NodeKey::of(node), uid, &event).await;
     }
     Ok(())
 }

@@ -14,6 +14,7 @@ use thiserror::Error;
 
 use crate::memory::Memory;
 use crate::record::Recorder;
+use crate::unreadable::Unreadable;
 
 /// A kind of object that the operator reads or writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -173,6 +174,9 @@ pub enum ClusterError {
     /// Time-out, 5xx, 429: nobody knows whether the request was applied.
     #[error("API server unavailable: {0}")]
     Unavailable(String),
+    /// A SeiNode holds what this version does not know; nothing is done to it.
+    #[error("this version cannot read the SeiNode: {0}")]
+    Unreadable(#[from] Unreadable),
     /// Not sent: this process does not lead, and another one may (S9).
     #[error("not sent: this process does not lead")]
     NotLeading,
@@ -201,7 +205,7 @@ pub enum Propagation {
 /// `cached`, `cached_pods` and `peers` answer from watches, share what these hold and cost no request; everything else is a
 /// request. Objects are JSON values as the API server returns them.
 pub trait Cluster: Send + Sync {
-    /// The node, at least as new as the last write this process made to it.
+    /// The node, at least as new as the last write this process made to it. An error when it cannot be read.
     fn node(&self, key: &NodeKey) -> impl Future<Output = Result<Option<SeiNode>, ClusterError>> + Send;
 
     /// What the watches last saw of an object: its metadata, and for pods everything. Never a Secret.
@@ -254,8 +258,13 @@ pub trait Cluster: Send + Sync {
         status: &SeiNodeStatus,
     ) -> impl Future<Output = Result<SeiNode, ClusterError>> + Send;
 
-    /// Publishes an event about `node`.
-    fn announce(&self, node: &SeiNode, event: &Event) -> impl Future<Output = Result<(), ClusterError>> + Send;
+    /// Publishes an event about the node of this uid.
+    fn announce(
+        &self,
+        key: &NodeKey,
+        uid: &str,
+        event: &Event,
+    ) -> impl Future<Output = Result<(), ClusterError>> + Send;
 }
 
 /// A task as it is posted to a sidecar.

@@ -8,7 +8,7 @@ use living::{LIMIT_SECONDS, Life, V1, V2, V3};
 use sei_planner::api::{ConditionStatus, NodePhase, PlanPhase, SeiNodeStatus, conditions};
 use sei_planner::names::NodeKey;
 use sei_planner::platform::Platform;
-use sei_tasks::sim::{Call, Fault, Options, Point, SeiOperator, Sim, Verb};
+use sei_tasks::sim::{Call, Fault, Moment, Options, Point, SeiOperator, Sim, Verb, What};
 use sei_tasks::world::Kind;
 use serde_json::{Value, json};
 
@@ -58,6 +58,32 @@ fn a_node_of_an_old_name_waits_for_what_the_old_one_had() {
     life.wait_for("its way up", |status| status.phase() == NodePhase::Running);
     assert!(life.sim().elapsed_seconds() < 120, "no plan failed on the way, which costs five minutes");
     life.runs(V1);
+}
+
+/// Gone back to this version, somebody meets a phase that it does not know: nothing is done by halves, and nothing is forgotten.
+#[test]
+fn a_node_that_cannot_be_read_is_left_alone_until_it_can() {
+    let mut life = Life::running(json!({}));
+    let newer = |life: &Life, phase: &str| {
+        life.sim().newer_version_writes(&life.key, |node| node["status"]["phase"] = json!(phase))
+    };
+    let unreadable =
+        |moment: &Moment| matches!(&moment.what, What::Event { reason, .. } if reason == conditions::UNREADABLE);
+    let told = |life: &Life| life.sim().timeline().iter().filter(|moment| unreadable(moment)).count();
+    let before = life.sim().counters();
+    newer(&life, "Hibernating");
+    life.driver.run_for(60).unwrap();
+    life.set_image(V2);
+    life.driver.run_for(3600).unwrap();
+    let meanwhile = life.sim().counters().since(&before);
+    assert_eq!((meanwhile.requests(), meanwhile.sidecar(), meanwhile.events()), (0, 0, 1), "{meanwhile:?}");
+    assert_eq!(told(&life), 1);
+    newer(&life, "Running");
+    life.driver.run_for(60).unwrap();
+    life.runs(V2);
+    newer(&life, "Hibernating");
+    life.driver.run_for(600).unwrap();
+    assert_eq!(told(&life), 2, "said again when it comes again");
 }
 
 /// A claim that somebody deleted is kept by the pod alone: no edit takes the data away without a word.

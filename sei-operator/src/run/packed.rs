@@ -2,7 +2,8 @@
 //! seldom.
 
 use kube::core::{DynamicObject, ObjectMeta, TypeMeta};
-use serde::de::DeserializeOwned;
+use sei_planner::api::SeiNode;
+use sei_tasks::{Unreadable, read_seinode};
 use serde_json::{Map, Value};
 
 /// What a pod is asked for, and a container of it: `PodFacts`.
@@ -36,9 +37,9 @@ fn keep(object: &mut Value, fields: &[&str]) {
 }
 
 /// The object that was packed.
-pub(super) fn unpack<T: DeserializeOwned>(packed: &DynamicObject) -> serde_json::Result<T> {
+pub(super) fn unpack(packed: &DynamicObject) -> serde_json::Result<Value> {
     let Value::String(text) = &packed.data else {
-        return serde_json::from_value(serde_json::to_value(packed)?);
+        return serde_json::to_value(packed);
     };
     let mut object: Map<String, Value> = serde_json::from_str(text)?;
     if let Some(TypeMeta { api_version, kind }) = packed.types.clone() {
@@ -46,7 +47,15 @@ pub(super) fn unpack<T: DeserializeOwned>(packed: &DynamicObject) -> serde_json:
         object.insert("kind".to_owned(), kind.into());
     }
     object.insert("metadata".to_owned(), serde_json::to_value::<&ObjectMeta>(&packed.metadata)?);
-    serde_json::from_value(Value::Object(object))
+    Ok(Value::Object(object))
+}
+
+/// The SeiNode that was packed.
+///
+/// # Errors
+/// When this version cannot read it.
+pub(super) fn unpack_seinode(packed: &DynamicObject) -> Result<SeiNode, Unreadable> {
+    read_seinode(&unpack(packed).unwrap_or_default())
 }
 
 #[cfg(test)]
@@ -68,9 +77,9 @@ mod tests {
             "spec": {"chainId": "pacific-1"}, "status": {"phase": "Running"},
         });
         let mut packed = object(&node);
-        assert_eq!(unpack::<Value>(&packed).expect("as it is"), node);
+        assert_eq!(unpack(&packed).expect("as it is"), node);
         pack(&mut packed);
-        assert_eq!(unpack::<Value>(&packed).expect("a text of ours"), node);
+        assert_eq!(unpack(&packed).expect("a text of ours"), node);
     }
 
     #[test]
@@ -82,7 +91,7 @@ mod tests {
             "spec": {"containers": [container], "volumes": [], "tolerations": []},
         }));
         pack_pod(&mut pod);
-        let kept = unpack::<Value>(&pod).expect("a text of ours");
+        let kept = unpack(&pod).expect("a text of ours");
         let slim = json!({"containers": [{"name": "seid", "image": "seid:v6", "ports": []}], "volumes": []});
         assert_eq!(kept["spec"], slim);
     }

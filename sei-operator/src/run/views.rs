@@ -12,12 +12,13 @@ use kube::core::{ApiResource, DynamicObject, PartialObjectMeta, Resource};
 use kube::runtime::reflector::{Lookup, ObjectRef, Store};
 use sei_planner::api::SeiNode;
 use sei_planner::names::NodeKey;
+use sei_tasks::Unreadable;
 use sei_tasks::kube::Views;
 use sei_tasks::world::{Kind, ObjectId};
 use serde_json::Value;
 use tokio::sync::OnceCell;
 
-use super::packed::unpack;
+use super::packed::{unpack, unpack_seinode};
 use super::watch::pod_resource;
 
 /// Stores that the watches keep up to date.
@@ -83,16 +84,8 @@ impl WatchedViews {
 }
 
 impl Views for WatchedViews {
-    fn node(&self, key: &NodeKey) -> Option<SeiNode> {
-        let object = self.watched(key)?;
-        match unpack(&object) {
-            Ok(node) => Some(node),
-            Err(error) => {
-                // One object that cannot be read must not stop the others.
-                tracing::error!(node = %key, %error, "unreadable SeiNode is left alone");
-                None
-            }
-        }
+    fn node(&self, key: &NodeKey) -> Result<Option<SeiNode>, Unreadable> {
+        self.watched(key).map(|packed| unpack_seinode(&packed)).transpose()
     }
 
     fn version(&self, key: &NodeKey) -> Option<u64> {

@@ -8,6 +8,7 @@ use kube::core::GroupVersionKind;
 use kube::{Api, Client};
 use sei_planner::api::SeiNode;
 use sei_planner::names::NodeKey;
+use sei_tasks::Unreadable;
 use sei_tasks::kube::{KubeCluster, Views};
 use sei_tasks::world::{Cluster, ClusterError, ObjectId};
 use serde_json::Value;
@@ -86,8 +87,8 @@ impl Ground for Real {
 struct NoViews;
 
 impl Views for NoViews {
-    fn node(&self, _: &NodeKey) -> Option<SeiNode> {
-        None
+    fn node(&self, _: &NodeKey) -> Result<Option<SeiNode>, Unreadable> {
+        Ok(None)
     }
 
     fn object(&self, _: &ObjectId) -> Option<Value> {

@@ -10,6 +10,7 @@ mod by_hand;
 mod commands;
 mod cost;
 mod deletion;
+mod downgrade;
 mod fidelity;
 mod following;
 mod harness;
@@ -94,6 +95,7 @@ pub(crate) fn all() -> Vec<Trial> {
         Trial::new("commands_check_a_cluster", commands::checks_a_cluster),
         Trial::new("runbooks_validator_migration_is_as_its_page_says", runbooks::validator_migration),
         Trial::new("runbooks_tls_is_changed_as_its_page_says", runbooks::sidecar_tls),
+        Trial::new("downgrade_leaves_alone_what_it_cannot_read", downgrade::left_alone),
         Trial::new("metrics_tell_what_happened", metrics::tell_what_happened),
         Trial::new("traces_of_plans_reach_a_collector", traces::reach_a_collector),
         Trial::new("traces_that_nobody_takes_hold_nobody_up", traces::hold_nobody_up),

@@ -138,5 +138,7 @@ pub const SIDECAR_READINESS_LOST: &str = "SidecarReadinessLost";
 pub const SIDECAR_READINESS_RESTORED: &str = "SidecarReadinessRestored";
 /// Event: the spec is refused.
 pub const SPEC_REFUSED: &str = "SpecRefused";
+/// Event: this version of the operator cannot read the node, and leaves it alone.
+pub const UNREADABLE: &str = "Unreadable";
 /// Event: the TLS Secret cannot be used.
 pub const SIDECAR_TLS_SECRET_NOT_READY: &str = "SidecarTLSSecretNotReady";

@@ -98,6 +98,7 @@ fn of_cluster_error(error: ClusterError, pause_seconds: i64) -> Outcome {
         | ClusterError::NotFound(_)
         | ClusterError::UnknownKind
         | ClusterError::Unavailable(_)
+        | ClusterError::Unreadable(_)
         // Nobody hears of it: the status write that would tell is not sent either.
         | ClusterError::NotLeading => Failure::Retry {
             after_seconds: LOOK_AGAIN_SECONDS,

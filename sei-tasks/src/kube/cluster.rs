@@ -12,13 +12,13 @@ use kube::api::{
     ApiResource, DeleteParams, DynamicObject, ListParams, ObjectMeta, Patch, PatchParams, PostParams, Preconditions,
 };
 use kube::core::Status;
-use kube::{Api, Client, Resource, ResourceExt};
+use kube::{Api, Client, ResourceExt};
 use sei_planner::api::{API_VERSION, FIELD_MANAGER, KIND, SeiNode, SeiNodeStatus};
 use sei_planner::names::NodeKey;
 use serde_json::{Value, json};
 
 use crate::world::{Cluster, ClusterError, Created, Event, Kind, ObjectId, Propagation};
-use crate::{causes, merge_patch};
+use crate::{Unreadable, causes, merge_patch, read_seinode};
 
 /// No request to the API server takes longer (E17).
 const DEADLINE: Duration = Duration::from_secs(30);
@@ -26,10 +26,13 @@ const DEADLINE: Duration = Duration::from_secs(30);
 /// What watches show. Answers cost no request and may lag behind.
 pub trait Views: Send + Sync {
     /// A SeiNode.
-    fn node(&self, key: &NodeKey) -> Option<SeiNode>;
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    fn node(&self, key: &NodeKey) -> Result<Option<SeiNode>, Unreadable>;
     /// The resourceVersion of a SeiNode.
     fn version(&self, key: &NodeKey) -> Option<u64> {
-        self.node(key).map(|node| version(&node))
+        self.node(key).ok().flatten().map(|node| version(&node))
     }
     /// An object: its metadata, and for pods also spec and status.
     fn object(&self, id: &ObjectId) -> Option<Value>;
@@ -84,7 +87,7 @@ impl<V: Views> KubeCluster<V> {
     }
 
     fn remember(&self, written: Value) -> Result<SeiNode, ClusterError> {
-        let node: SeiNode = decode(written)?;
+        let node = read_seinode(&written)?;
         let key = NodeKey::of(&node);
         let gone = node.metadata.deletion_timestamp.is_some() && node.finalizers().is_empty();
         self.with_written(|all| {
@@ -102,7 +105,7 @@ impl<V: Views> KubeCluster<V> {
 
 impl<V: Views> Cluster for KubeCluster<V> {
     async fn node(&self, key: &NodeKey) -> Result<Option<SeiNode>, ClusterError> {
-        let watched = self.views.node(key);
+        let watched = self.views.node(key)?;
         Ok(self.with_written(|all| {
             let Some(watched) = watched else {
                 all.remove(key);
@@ -199,10 +202,9 @@ impl<V: Views> Cluster for KubeCluster<V> {
         self.remember(encode(in_time(api.patch_status(&id.name, &params, &Patch::Merge(&patch))).await?)?)
     }
 
-    async fn announce(&self, node: &SeiNode, event: &Event) -> Result<(), ClusterError> {
-        let namespace = node.namespace().unwrap_or_default();
-        let api: Api<EventObject> = Api::namespaced(self.client.clone(), &namespace);
-        in_time(api.create(&PostParams::default(), &event_object(node, event, &self.instance))).await.map(|_| ())
+    async fn announce(&self, key: &NodeKey, uid: &str, event: &Event) -> Result<(), ClusterError> {
+        let api: Api<EventObject> = Api::namespaced(self.client.clone(), &key.namespace);
+        in_time(api.create(&PostParams::default(), &event_object(key, uid, event, &self.instance))).await.map(|_| ())
     }
 }
 
@@ -220,11 +222,11 @@ pub(super) fn created(answer: Result<DynamicObject, ClusterError>) -> Result<Cre
     }
 }
 
-fn event_object(node: &SeiNode, event: &Event, instance: &str) -> EventObject {
+fn event_object(key: &NodeKey, uid: &str, event: &Event, instance: &str) -> EventObject {
     EventObject {
         metadata: ObjectMeta {
-            generate_name: Some(format!("{}-", node.name_any())),
-            namespace: node.namespace(),
+            generate_name: Some(format!("{}-", key.name)),
+            namespace: Some(key.namespace.clone()),
             ..ObjectMeta::default()
         },
         action: Some("Reconcile".to_owned()),
@@ -237,9 +239,9 @@ fn event_object(node: &SeiNode, event: &Event, instance: &str) -> EventObject {
         regarding: Some(ObjectReference {
             api_version: Some(API_VERSION.to_owned()),
             kind: Some(KIND.to_owned()),
-            name: node.meta().name.clone(),
-            namespace: node.namespace(),
-            uid: node.meta().uid.clone(),
+            name: Some(key.name.clone()),
+            namespace: Some(key.namespace.clone()),
+            uid: Some(uid.to_owned()),
             ..ObjectReference::default()
         }),
         ..EventObject::default()

@@ -101,9 +101,9 @@ impl<C: Cluster> Cluster for Fenced<C> {
         self.behind.write_status(node, status).await
     }
 
-    async fn announce(&self, node: &SeiNode, event: &Event) -> Result<(), ClusterError> {
+    async fn announce(&self, key: &NodeKey, uid: &str, event: &Event) -> Result<(), ClusterError> {
         self.fence.check()?;
-        self.behind.announce(node, event).await
+        self.behind.announce(key, uid, event).await
     }
 }
 

@@ -7,14 +7,13 @@ use std::sync::Arc;
 
 use sei_planner::api::{SeiNode, SeiNodeStatus, Time};
 use sei_planner::names::NodeKey;
-use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::merge_patch;
 use crate::world::{
     Address, ChainHead, Clock, Cluster, ClusterError, Created, Event, Kind, ObjectId, Propagation, Sidecar,
     SidecarError, TaskReport, TaskRequest,
 };
+use crate::{merge_patch, read_seinode};
 
 use super::faults::{Fault, Point};
 use super::invariants;
@@ -40,7 +39,7 @@ pub(super) enum Request<'a> {
     /// Of the object with this uid and resourceVersion.
     PatchMetadata(&'a ObjectId, &'a str, &'a str, &'a Value),
     WriteStatus(&'a SeiNode, &'a SeiNodeStatus),
-    Announce(&'a SeiNode, &'a Event),
+    Announce(&'a NodeKey, &'a Event),
     Submit(&'a Address, &'a TaskRequest),
     Task(&'a Address, &'a str),
     Health(&'a Address),
@@ -76,7 +75,8 @@ impl Request<'_> {
             | Self::Apply(id, _)
             | Self::Delete(id, ..)
             | Self::PatchMetadata(id, ..) => Some((*id).clone()),
-            Self::WriteStatus(node, _) | Self::Announce(node, _) => Some(id_of(node)),
+            Self::WriteStatus(node, _) => Some(id_of(node)),
+            Self::Announce(key, _) => Some(node_id(key)),
             Self::Pods(_)
             | Self::Submit(..)
             | Self::Task(..)
@@ -317,10 +317,6 @@ fn id_of(node: &SeiNode) -> ObjectId {
     ObjectId::new(Kind::SeiNode, namespace, name)
 }
 
-fn decode(value: &Value) -> Result<SeiNode, ClusterError> {
-    SeiNode::deserialize(value).map_err(|error| ClusterError::Unavailable(format!("reading a SeiNode: {error}")))
-}
-
 /// Metadata, and for pods everything: what the operator's watches deliver.
 fn watch_part(id: &ObjectId, object: &Arc<Value>) -> Arc<Value> {
     if id.kind == Kind::Pod {
@@ -341,7 +337,7 @@ fn read_node(state: &mut State, key: &NodeKey) -> Result<Option<SeiNode>, Cluste
     let number = text(watched, "/metadata/resourceVersion").parse::<u64>().unwrap_or_default();
     let own = state.process.own_version(key);
     let seen = if number < own { state.store.version(&id, own).unwrap_or(live) } else { watched };
-    let node = decode(seen)?;
+    let node = read_seinode(seen)?;
     state.process.saw_version(node.metadata.resource_version.as_deref().unwrap_or_default());
     Ok(Some(node))
 }
@@ -363,7 +359,7 @@ fn patch_metadata(
 fn write_status(state: &mut State, node: &SeiNode, status: &SeiNodeStatus) -> Result<SeiNode, ClusterError> {
     let stored = patch_status(state, node, status)?;
     wrote_node(state, &node_key(&id_of(node)), &stored);
-    decode(&stored)
+    Ok(read_seinode(&stored)?)
 }
 
 pub(super) fn patch_status(state: &mut State, node: &SeiNode, status: &SeiNodeStatus) -> Result<Value, ClusterError> {
@@ -387,10 +383,9 @@ pub(super) fn delete(state: &mut State, id: &ObjectId, uid: &str, children: Prop
     }
 }
 
-fn announce(state: &mut State, node: &SeiNode, event: &Event) {
+fn announce(state: &mut State, key: &NodeKey, event: &Event) {
     let what = What::Event { reason: event.reason.to_owned(), message: event.message.clone(), warning: event.warning };
-    let key = node_key(&id_of(node));
-    state.tell(Some(key), what);
+    state.tell(Some(key.clone()), what);
 }
 
 impl Cluster for Sim {
@@ -471,9 +466,9 @@ impl Cluster for Sim {
         self.call(Request::WriteStatus(node, status), |state| write_status(state, node, status)).await
     }
 
-    async fn announce(&self, node: &SeiNode, event: &Event) -> Result<(), ClusterError> {
-        self.call(Request::Announce(node, event), |state| {
-            announce(state, node, event);
+    async fn announce(&self, key: &NodeKey, _: &str, event: &Event) -> Result<(), ClusterError> {
+        self.call(Request::Announce(key, event), |state| {
+            announce(state, key, event);
             Ok(())
         })
         .await

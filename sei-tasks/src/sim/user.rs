@@ -106,6 +106,12 @@ impl Sim {
         self.ask(format!("edit the status of {key}"), |state| state.store.edit_status(&id, edit)).err()
     }
 
+    /// Edits a node as a newer version of the operator may have left it: its definition allows what ours does not.
+    pub fn newer_version_writes(&self, key: &NodeKey, edit: impl FnOnce(&mut Value)) {
+        let id = node_id(key);
+        self.act(format!("a newer version writes {key}"), |state| state.store.update(&id, edit));
+    }
+
     /// Sets an annotation of a node, or removes it.
     pub fn user_annotate(&self, key: &NodeKey, annotation: &str, value: Option<&str>) {
         let path = ["metadata", "annotations", annotation];

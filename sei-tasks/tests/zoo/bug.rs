@@ -318,8 +318,8 @@ impl Cluster for Doctored {
         self.bug.writes_status(&self.world, node, &status).await
     }
 
-    async fn announce(&self, node: &SeiNode, event: &Event) -> Result<(), ClusterError> {
-        self.world.announce(node, event).await
+    async fn announce(&self, key: &NodeKey, uid: &str, event: &Event) -> Result<(), ClusterError> {
+        self.world.announce(key, uid, event).await
     }
 }
 

@@ -118,8 +118,8 @@ impl Cluster for Witness {
         Ok(written)
     }
 
-    async fn announce(&self, node: &SeiNode, event: &Event) -> Result<(), ClusterError> {
-        self.sim.announce(node, event).await
+    async fn announce(&self, key: &NodeKey, uid: &str, event: &Event) -> Result<(), ClusterError> {
+        self.sim.announce(key, uid, event).await
     }
 }
 

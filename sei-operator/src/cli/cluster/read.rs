@@ -9,7 +9,8 @@ use sei_planner::api::{API_VERSION, GROUP, KIND, SeiNode};
 use sei_planner::manifests::NODE_LABEL;
 use sei_planner::names::NodeKey;
 use sei_planner::words::did_you_mean;
-use serde_json::Value;
+use sei_tasks::read_seinode;
+use serde_json::{Value, json};
 
 use super::{Cluster, Trouble};
 use crate::install::SETTINGS;
@@ -32,10 +33,9 @@ pub(in crate::cli) fn seinode() -> ApiResource {
 /// # Errors
 /// When it was written by a version that knows more.
 pub(in crate::cli) fn readable(object: &DynamicObject) -> Result<SeiNode, Trouble> {
-    let value = serde_json::to_value(object);
-    value.and_then(serde_json::from_value).map_err(|error| {
+    read_seinode(&json!(object)).map_err(|unreadable| {
         let key = NodeKey::of(object);
-        Trouble::new(format!("SeiNode {key} cannot be read by this version: {error}"))
+        Trouble::new(format!("SeiNode {key} cannot be read by this version: {unreadable}"))
             .help("is this program older than the operator? `sei-operator --version`, `sei-operator check`")
     })
 }

@@ -10,7 +10,6 @@ use sei_planner::manifests::NODE_LABEL;
 use sei_planner::names::NodeKey;
 use sei_planner::node::{Observed, SidecarHealth, TaskProbe, ValidNode, plan_node, validate};
 use sei_planner::platform::Platform;
-use sei_tasks::Memory;
 use sei_tasks::kube::{KubeCluster, Views};
 use sei_tasks::look::look;
 use sei_tasks::record::Unrecorded;
@@ -18,6 +17,7 @@ use sei_tasks::world::{
     Address, ChainHead, Clock, Cluster as _, ClusterError, Kind, ObjectId, Sidecar, SidecarError, TaskReport,
     TaskRequest, World,
 };
+use sei_tasks::{Memory, Unreadable};
 use serde_json::{Value, json};
 
 use super::report::{Outcome, Problem, Word};
@@ -186,8 +186,8 @@ impl Snapshot {
 }
 
 impl Views for Snapshot {
-    fn node(&self, _: &NodeKey) -> Option<SeiNode> {
-        self.node.clone()
+    fn node(&self, _: &NodeKey) -> Result<Option<SeiNode>, Unreadable> {
+        Ok(self.node.clone())
     }
 
     fn object(&self, id: &ObjectId) -> Option<Value> {

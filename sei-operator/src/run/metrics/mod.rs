@@ -72,6 +72,7 @@ impl Metrics {
             ClusterError::UnknownKind => "unknown_kind",
             ClusterError::Rejected { .. } => "rejected",
             ClusterError::Unavailable(_) => "unavailable",
+            ClusterError::Unreadable(_) => "unreadable",
             // The API server was not asked.
             ClusterError::NotLeading => return,
         };
