@@ -92,7 +92,7 @@ fn ours() -> Value {
 
 /// The schema of a definition's only version.
 fn schema_of(definition: &Value) -> &Value {
-    &definition["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
+    definition.pointer(crd::SCHEMA).unwrap()
 }
 
 #[test]

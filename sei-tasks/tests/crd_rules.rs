@@ -32,11 +32,6 @@ impl Case {
     }
 }
 
-fn schema() -> Value {
-    let definition = crd::manifest(&crd::seinode()).unwrap();
-    definition["spec"]["versions"][0]["schema"]["openAPIV3Schema"].clone()
-}
-
 fn yaml(path: &Path) -> Value {
     let text = fs::read_to_string(path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
     serde_saphyr::from_str(&text).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
@@ -117,7 +112,7 @@ fn good_objects_are_accepted_and_bad_ones_refused_for_the_stated_reason() {
 
 #[test]
 fn every_rule_and_bound_of_the_spec_has_a_case() {
-    let (admission, schema) = (Admission::of_seinodes(), schema());
+    let (admission, schema) = (Admission::of_seinodes(), crd::schema().unwrap());
     let mut missing = bounds_of("spec", &schema["properties"]["spec"]);
     let root = schema["x-kubernetes-validations"].as_array().unwrap();
     missing.extend(root.iter().map(|rule| format!(" rule {}", rule["rule"].as_str().unwrap())));
@@ -135,7 +130,7 @@ fn every_rule_and_bound_of_the_spec_has_a_case() {
 /// Each of them is broken by itself, and refused for that.
 #[test]
 fn every_bound_of_the_status_is_held() {
-    let (admission, schema) = (Admission::of_seinodes(), schema());
+    let (admission, schema) = (Admission::of_seinodes(), crd::schema().unwrap());
     let good = yaml(&PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../fixtures/crd/status.yaml"));
     assert_known("status.yaml", &good, &admission.defaulted(good.clone()));
     let old = without(&good, "/status");
@@ -154,7 +149,7 @@ fn every_bound_of_the_status_is_held() {
 /// Rules about changes are asked only where the value is on both sides: at every parent something else must refuse.
 #[test]
 fn nothing_that_is_fixed_goes_with_a_parent() {
-    let (admission, schema) = (Admission::of_seinodes(), schema());
+    let (admission, schema) = (Admission::of_seinodes(), crd::schema().unwrap());
     let mut fixed = Vec::new();
     fixed_paths("", &schema, &mut fixed);
     let mut tried: BTreeMap<String, usize> = fixed.iter().map(|path| (path.clone(), 0)).collect();
@@ -205,7 +200,7 @@ fn no_rule_about_changes_stands_inside_a_list() {
         found.extend(schema.get("items"));
         schema["properties"].as_object().into_iter().flatten().for_each(|(_, property)| lists(property, found));
     }
-    let schema = schema();
+    let schema = crd::schema().unwrap();
     let mut items = Vec::new();
     lists(&schema, &mut items);
     assert!(items.len() > 5);
@@ -226,7 +221,7 @@ fn the_only_fields_filled_in_are_these_two() {
         }
     }
     let mut found = Vec::new();
-    defaults("", &schema(), &mut found);
+    defaults("", &crd::schema().unwrap(), &mut found);
     let keyring = ".spec.validator.operatorKeyring.secret.keyName".to_owned();
     let port = ".spec.sidecar.port".to_owned();
     assert_eq!(found, [(port, 7777.into()), (keyring, "node_admin".into())]);

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::{env, fs};
 
+use sei_planner::api::crd;
 use sei_tasks::admission::{Admission, Violation};
 use serde_json::{Value, json};
 
@@ -111,8 +112,8 @@ fn fixture(path: &str) -> PathBuf {
 /// Admission by the definition of the controller before us.
 fn theirs() -> Admission {
     let text = fs::read_to_string(fixture("compat/seinodes.go.yaml")).unwrap();
-    let definition: Value = serde_saphyr::from_str(&text).unwrap();
-    Admission::of_schema(definition["spec"]["versions"][0]["schema"]["openAPIV3Schema"].clone())
+    let mut definition: Value = serde_saphyr::from_str(&text).unwrap();
+    Admission::of_schema(definition.pointer_mut(crd::SCHEMA).unwrap().take())
 }
 
 /// What one definition says: nothing, or at which step and why not.

@@ -33,13 +33,9 @@ With -o json the definitions are the items of one List.";
 /// # Errors
 /// When the output cannot be written.
 pub(super) fn run(args: &Args) -> io::Result<Exit> {
-    let definitions = [crd::seinode()].iter().map(crd::manifest).collect::<Result<Vec<_>, _>>()?;
-    if args.schema {
-        let definition = definitions.first().cloned().unwrap_or_default();
-        let schema = definition.pointer("/spec/versions/0/schema/openAPIV3Schema");
-        output::data(&output::json(&schema)?)?;
-        return Ok(Exit::Done);
-    }
-    output::data(&args.output.objects(&definitions)?)?;
+    output::data(&match args.schema {
+        true => output::json(&crd::schema()?)?,
+        false => args.output.objects(&[crd::manifest(&crd::seinode())?])?,
+    })?;
     Ok(Exit::Done)
 }

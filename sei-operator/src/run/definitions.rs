@@ -106,8 +106,7 @@ mod tests {
 
     /// As the API server publishes our definition.
     fn document(change: impl FnOnce(&mut Value)) -> Value {
-        let definition = crd::manifest(&crd::seinode()).unwrap();
-        let mut schema = definition["spec"]["versions"][0]["schema"]["openAPIV3Schema"].clone();
+        let mut schema = crd::schema().unwrap();
         schema["x-kubernetes-group-version-kind"] = json!([{"group": "sei.io", "kind": KIND, "version": "v1alpha1"}]);
         change(&mut schema);
         json!({"components": {"schemas": {"io.sei.v1alpha1.SeiNode": schema}}})

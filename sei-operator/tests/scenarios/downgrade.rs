@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use k8s_openapi::api::events::v1::Event;
 use kube::api::{ListParams, Patch, PatchParams};
+use sei_planner::api::crd;
 use serde_json::{Value, json};
 
 use super::specs::{self, V1, V2};
@@ -14,7 +15,8 @@ use crate::support::place::Place;
 use crate::support::view::check;
 use crate::support::world::{World, install};
 
-const PHASE: &str = "/spec/versions/0/schema/openAPIV3Schema/properties/status/properties/phase/enum";
+/// In the schema.
+const PHASES: &str = "/properties/status/properties/phase/enum";
 const NEWER: &str = "Hibernating";
 /// Longer than a reconcile takes that somebody would be wrong to begin.
 const A_WHILE: Duration = Duration::from_secs(5);
@@ -52,8 +54,8 @@ pub(crate) async fn left_alone(world: Arc<World>) {
 
 async fn install_definitions(world: &World, allow: impl Fn(&mut Vec<Value>)) {
     for mut definition in yaml_documents(&print_crds()) {
-        let phases = definition.data.pointer_mut(PHASE).and_then(Value::as_array_mut).expect("phases are an enum");
-        allow(phases);
+        let schema = definition.data.pointer_mut(crd::SCHEMA).expect("a definition");
+        allow(schema.pointer_mut(PHASES).and_then(Value::as_array_mut).expect("phases are an enum"));
         install(&world.admin, &definition).await;
     }
 }

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use kube::api::{ApiResource, DynamicObject, PostParams};
 use kube::core::{GroupVersionKind, Status};
 use kube::{Api, ResourceExt};
+use sei_planner::api::crd;
 use sei_tasks::admission::Admission;
 use serde_json::{Value, json};
 
@@ -93,7 +94,7 @@ fn stored_before() -> Value {
 
 /// Bounds and rules that [`stored_before`] breaks, at every kind of place.
 fn tighten(definition: &mut DynamicObject) {
-    let spec = "/spec/versions/0/schema/openAPIV3Schema/properties/spec";
+    let spec = format!("{}/properties/spec", crd::SCHEMA);
     let rule = |rule: &str| json!([{ "rule": rule, "message": "no" }]);
     for (place, keyword, value) in [
         ("/properties/chainId", "maxLength", json!(2)),
@@ -132,7 +133,7 @@ fn edits() -> Vec<(&'static str, Value)> {
 }
 
 fn schema_of(definition: &DynamicObject) -> &Value {
-    &definition.data["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
+    definition.data.pointer(crd::SCHEMA).expect("a definition")
 }
 
 /// The same definition for another group.

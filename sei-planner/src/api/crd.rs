@@ -40,6 +40,17 @@ pub fn manifest(crd: &CustomResourceDefinition) -> Result<Value, serde_json::Err
     Ok(value)
 }
 
+/// Where a definition that was written so holds the schema of its only version.
+pub const SCHEMA: &str = "/spec/versions/0/schema/openAPIV3Schema";
+
+/// The schema of `seinodes.sei.io`, written so.
+///
+/// # Errors
+/// As for [`manifest`].
+pub fn schema() -> Result<Value, serde_json::Error> {
+    Ok(manifest(&seinode())?.pointer_mut(SCHEMA).map(Value::take).unwrap_or_default())
+}
+
 fn finish(root: &mut JSONSchemaProps) {
     walk(root, &mut |node| {
         node.nullable = None;

@@ -115,8 +115,7 @@ mod tests {
     }
 
     fn spec() -> Value {
-        let definition = crd::manifest(&crd::seinode()).expect("JSON");
-        definition["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"].clone()
+        crd::schema().expect("JSON")["properties"]["spec"].take()
     }
 
     #[test]

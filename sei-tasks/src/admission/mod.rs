@@ -10,6 +10,7 @@ mod unchanged;
 
 use std::fmt;
 
+use sei_planner::api::crd;
 use serde_json::{Map, Value};
 
 use rules::Rules;
@@ -46,9 +47,7 @@ impl Admission {
     /// Admission of SeiNodes, by the definition that is generated from our types.
     #[must_use]
     pub fn of_seinodes() -> Self {
-        let definition = sei_planner::api::crd::manifest(&sei_planner::api::crd::seinode()).unwrap_or_default();
-        let schema = definition.pointer("/spec/versions/0/schema/openAPIV3Schema");
-        Self::of_schema(schema.cloned().unwrap_or_default())
+        Self::of_schema(crd::schema().unwrap_or_default())
     }
 
     /// Admission by the `openAPIV3Schema` of any version of any definition.

@@ -230,7 +230,7 @@ mod tests {
 
     #[test]
     fn every_pattern_of_ours_can_be_read() {
-        let schema = serde_json::to_value(sei_planner::api::crd::seinode()).unwrap_or_default();
+        let schema = sei_planner::api::crd::schema().unwrap_or_default();
         let patterns = patterns_of(&schema);
         assert!(patterns.len() > 10);
         assert!(patterns.iter().all(|pattern| Shape::of(&schema).patterns.contains_key(*pattern)));

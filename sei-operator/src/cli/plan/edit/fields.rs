@@ -168,8 +168,7 @@ mod tests {
     }
 
     fn full_spec(n: i64) -> Value {
-        let definition = crd::manifest(&crd::seinode()).expect("JSON");
-        sample(&definition["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"], n)
+        sample(&crd::schema().expect("JSON")["properties"]["spec"], n)
     }
 
     #[test]
