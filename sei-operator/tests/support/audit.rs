@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::path::PathBuf;
 
+use k8s_openapi::jiff::Timestamp;
 use serde_json::Value;
 
 /// A position in the log.
@@ -47,6 +48,8 @@ impl AuditLog {
 /// One answered request.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Request {
+    /// When it was answered.
+    pub(crate) at: Timestamp,
     pub(crate) user: String,
     pub(crate) verb: String,
     pub(crate) group: String,
@@ -67,6 +70,7 @@ impl Request {
         let entry: Value = serde_json::from_str(line).expect("an audit line is JSON");
         let text = |pointer: &str| entry.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
         Request {
+            at: text("/stageTimestamp").parse().expect("an audit line says when"),
             user: text("/user/username"),
             verb: text("/verb"),
             group: text("/objectRef/apiGroup"),
@@ -168,6 +172,12 @@ impl Requests {
 
     pub(crate) fn writes(&self) -> Requests {
         self.only(|request| request.is_write() && !request.is_event())
+    }
+
+    /// When the status of a node was written last.
+    pub(crate) fn last_status_write(&self) -> Option<Timestamp> {
+        let of_status = |one: &&Request| one.is_write() && one.resource == "seinodes" && one.subresource == "status";
+        self.0.iter().filter(of_status).map(|request| request.at).max()
     }
 
     /// Gets and lists.

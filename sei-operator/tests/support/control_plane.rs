@@ -31,7 +31,7 @@ const KUBELET: &str = "kwok";
 /// Clients of the API server.
 const CONTROLLERS: [&str; 3] = ["kube-controller-manager", "kube-scheduler", KUBELET];
 /// How far the heap of a server may grow, in percent of what lives, before it is looked through: memory for time.
-const HEAP_GROWTH: &str = "400";
+const HEAP_GROWTH: &str = "800";
 /// Set to keep the logs, the audit log and the kubeconfigs after the run.
 const KEEP: &str = "SEI_CONTROL_PLANE_KEEP";
 

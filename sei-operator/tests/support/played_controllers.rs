@@ -5,16 +5,20 @@
 use std::future::ready;
 
 use futures::TryStreamExt;
-use k8s_openapi::api::apps::v1::StatefulSet;
-use k8s_openapi::api::core::v1::{Container, Pod, PodSpec, PodTemplateSpec};
+use k8s_openapi::api::apps::v1::{StatefulSet, StatefulSetStatus};
+use k8s_openapi::api::core::v1::{
+    Container, ContainerState, ContainerStateRunning, ContainerStateTerminated, ContainerStatus, Pod, PodCondition,
+    PodSpec, PodStatus, PodTemplateSpec,
+};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use k8s_openapi::jiff::Timestamp;
-use kube::api::{Patch, PatchParams, PostParams};
+use kube::api::PostParams;
 use kube::runtime::{WatchStreamExt, watcher};
 use kube::{Api, Client, Resource, ResourceExt};
-use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 
 use super::control_plane::WithoutControllers;
+use super::played_sidecar::PlayedSidecar;
 
 /// Requests under way at the same time.
 const HANDS: usize = 16;
@@ -30,8 +34,9 @@ pub(crate) struct PlayedControllers<'a> {
 }
 
 impl<'a> PlayedControllers<'a> {
-    pub(crate) fn start(cluster: Client, real: WithoutControllers<'a>) -> Self {
-        PlayedControllers { work: tokio::spawn(bring_up_all(cluster)), _real: real }
+    /// Every pod's sidecar hears from them that its pod runs.
+    pub(crate) fn start(cluster: Client, sidecars: PlayedSidecar, real: WithoutControllers<'a>) -> Self {
+        PlayedControllers { work: tokio::spawn(bring_up_all(cluster, sidecars)), _real: real }
     }
 }
 
@@ -41,27 +46,28 @@ impl Drop for PlayedControllers<'_> {
     }
 }
 
-async fn bring_up_all(cluster: Client) {
+async fn bring_up_all(cluster: Client, sidecars: PlayedSidecar) {
     let seen = watcher(Api::<StatefulSet>::all(cluster.clone()), watcher::Config::default()).applied_objects();
     let new = seen.try_filter(|set| ready(set.status.as_ref().is_none_or(|status| status.replicas == 0)));
     let done = new.try_for_each_concurrent(HANDS, async |set| {
-        bring_up(&cluster, &set).await;
+        bring_up(&cluster, &sidecars, &set).await;
         Ok(())
     });
     done.await.expect("the API server serves StatefulSets");
 }
 
 /// A pod that runs on a machine, and a StatefulSet that tells of it.
-async fn bring_up(cluster: &Client, set: &StatefulSet) {
-    let namespace = set.namespace().expect("it is namespaced");
+async fn bring_up(cluster: &Client, sidecars: &PlayedSidecar, set: &StatefulSet) {
+    let (namespace, name) = (set.namespace().expect("it is namespaced"), set.name_any());
     let sets: Api<StatefulSet> = Api::namespaced(cluster.clone(), &namespace);
     let pods: Api<Pod> = Api::namespaced(cluster.clone(), &namespace);
-    let pod = pods.create(&PostParams::default(), &pod_of(set)).await.expect("a pod of the StatefulSet");
-    let status = |status: Value| Patch::Merge(json!({ "status": status }));
-    let pod_status = status(running(pod.spec.as_ref().expect("a pod has a spec")));
-    pods.patch_status(&pod.name_any(), &PatchParams::default(), &pod_status).await.expect("a pod that runs");
-    let set_status = status(up_to_date(set));
-    sets.patch_status(&set.name_any(), &PatchParams::default(), &set_status).await.expect("a StatefulSet with a pod");
+    let params = PostParams::default();
+    let mut pod = pods.create(&params, &pod_of(set)).await.expect("a pod of the StatefulSet");
+    pod.status = Some(running(pod.spec.as_ref().expect("a pod has a spec")));
+    let pod = pods.replace_status(&pod.name_any(), &params, &pod).await.expect("a pod that runs");
+    sidecars.node(&namespace, &name).runs_in(&pod);
+    let told = StatefulSet { status: Some(up_to_date(set)), ..set.clone() };
+    sets.replace_status(&name, &params, &told).await.expect("a StatefulSet with a pod");
 }
 
 fn pod_of(set: &StatefulSet) -> Pod {
@@ -82,38 +88,53 @@ fn pod_of(set: &StatefulSet) -> Pod {
 }
 
 /// Status of a pod all of whose containers run, and whose first ones are done.
-fn running(pod: &PodSpec) -> Value {
-    let now = Timestamp::now().strftime("%FT%TZ").to_string();
-    let holds = |kind| json!({"type": kind, "status": "True", "lastTransitionTime": now});
-    let conditions = ["PodScheduled", "Initialized", "ContainersReady", "Ready"].map(holds);
+fn running(pod: &PodSpec) -> PodStatus {
+    let now = Time(Timestamp::now());
+    let holds = |kind: &str| PodCondition {
+        type_: kind.to_owned(),
+        status: "True".to_owned(),
+        last_transition_time: Some(now.clone()),
+        ..PodCondition::default()
+    };
     let container = |one: &Container| {
         let stays = one.restart_policy.as_deref() == Some("Always") || pod.containers.contains(one);
-        let state = match stays {
-            true => json!({"running": {"startedAt": now}}),
-            false => json!({"terminated": {"exitCode": 0, "reason": "Completed", "startedAt": now, "finishedAt": now}}),
-        };
-        json!({"name": one.name, "image": one.image, "imageID": "", "ready": true, "started": stays, "restartCount": 0, "state": state})
+        let runs = ContainerStateRunning { started_at: Some(now.clone()) };
+        let ended =
+            ContainerStateTerminated { reason: Some("Completed".to_owned()), ..ContainerStateTerminated::default() };
+        ContainerStatus {
+            name: one.name.clone(),
+            image: one.image.clone().unwrap_or_default(),
+            ready: true,
+            started: Some(stays),
+            state: Some(ContainerState {
+                running: stays.then_some(runs),
+                terminated: (!stays).then_some(ended),
+                waiting: None,
+            }),
+            ..ContainerStatus::default()
+        }
     };
-    let all = |containers: &[Container]| containers.iter().map(container).collect::<Vec<_>>();
-    json!({
-        "phase": "Running",
-        "startTime": now,
-        "conditions": conditions,
-        "initContainerStatuses": all(pod.init_containers.as_deref().unwrap_or_default()),
-        "containerStatuses": all(&pod.containers),
-    })
+    PodStatus {
+        phase: Some("Running".to_owned()),
+        start_time: Some(now.clone()),
+        conditions: Some(["PodScheduled", "Initialized", "ContainersReady", "Ready"].map(holds).to_vec()),
+        init_container_statuses: pod.init_containers.as_ref().map(|all| all.iter().map(container).collect()),
+        container_statuses: Some(pod.containers.iter().map(container).collect()),
+        ..PodStatus::default()
+    }
 }
 
 /// Status of a StatefulSet whose only pod is of its newest revision.
-fn up_to_date(set: &StatefulSet) -> Value {
-    json!({
-        "observedGeneration": set.metadata.generation,
-        "replicas": 1,
-        "readyReplicas": 1,
-        "availableReplicas": 1,
-        "currentReplicas": 1,
-        "updatedReplicas": 1,
-        "currentRevision": REVISION,
-        "updateRevision": REVISION,
-    })
+fn up_to_date(set: &StatefulSet) -> StatefulSetStatus {
+    StatefulSetStatus {
+        observed_generation: set.metadata.generation,
+        replicas: 1,
+        ready_replicas: Some(1),
+        available_replicas: Some(1),
+        current_replicas: Some(1),
+        updated_replicas: Some(1),
+        current_revision: Some(REVISION.to_owned()),
+        update_revision: Some(REVISION.to_owned()),
+        ..StatefulSetStatus::default()
+    }
 }

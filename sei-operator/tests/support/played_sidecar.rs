@@ -32,6 +32,7 @@ const SILENCE: Duration = Duration::from_secs(600);
 type Key = (String, String);
 
 /// The server; it ends with the runtime that it was started on.
+#[derive(Clone)]
 pub(crate) struct PlayedSidecar {
     address: SocketAddr,
     fleet: Arc<Fleet>,
@@ -151,6 +152,13 @@ impl NodeSidecar<'_> {
     /// server, and the cores that it shares, more than the operator does.
     pub(crate) fn stays(&self) {
         self.with(|sidecar| sidecar.stays = true);
+    }
+
+    /// Its pod runs: nobody need look it up.
+    pub(crate) fn runs_in(&self, pod: &Pod) {
+        if let Some(process) = process_of(pod) {
+            self.with(|sidecar| sidecar.adopt(process));
+        }
     }
 
     /// The process ends and starts again while the pod stays.

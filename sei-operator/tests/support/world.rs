@@ -221,7 +221,7 @@ impl World {
 
     /// Takes the place of the controllers, the scheduler and the kubelet until the guard is dropped.
     pub(crate) fn play_controllers(&self) -> PlayedControllers<'_> {
-        PlayedControllers::start(self.admin.clone(), self.plane.without_controllers())
+        PlayedControllers::start(self.admin.clone(), self.sidecar.clone(), self.plane.without_controllers())
     }
 
     /// Stops the operator that scenarios share until the guard is dropped, without its notice.
