@@ -11,7 +11,7 @@ use sei_planner::platform::Platform;
 
 const PLAN_ID: &str = "6f1c0d2e-3b4a-4c5d-8e6f-7a8b9c0d1e2f";
 
-/// The allocator of the released program.
+/// Of programs that make many small objects.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

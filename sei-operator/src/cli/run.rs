@@ -9,14 +9,12 @@ use crate::output::{self, Paint};
 use crate::run::journal::LogFormat;
 use crate::run::{RunArgs, run as operate};
 
-/// They are enough for hundreds of nodes at once. One for each core would make memory a matter of the machine.
-const THREADS: usize = 2;
-
 /// Runs the command.
 pub(super) fn run(args: RunArgs) -> io::Result<Exit> {
     let Some(platform) = platform::required(args.platform.as_deref()) else { return Ok(Exit::Error) };
     log_to_stderr(args.log_format);
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(THREADS).enable_all().build()?;
+    // One thread brings hundreds of nodes up at once, and each further one costs memory of its own.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     match runtime.block_on(operate(args, platform)) {
         Ok(()) => Ok(Exit::Done),
         Err(error) => {
