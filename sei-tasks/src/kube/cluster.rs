@@ -154,7 +154,7 @@ impl<V: Views> Cluster for KubeCluster<V> {
     }
 
     async fn apply(&self, id: &ObjectId, object: &Value) -> Result<Value, ClusterError> {
-        let params = PatchParams::apply(FIELD_MANAGER).force();
+        let params = patch_params().force();
         encode(in_time(self.api(id).patch(&id.name, &params, &Patch::Apply(object))).await?)
     }
 
@@ -182,8 +182,7 @@ impl<V: Views> Cluster for KubeCluster<V> {
         metadata["uid"] = uid.into();
         metadata["resourceVersion"] = resource_version.into();
         let patch = json!({ "metadata": metadata });
-        let params = PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
-        let patched = encode(in_time(self.api(id).patch(&id.name, &params, &Patch::Merge(&patch))).await?)?;
+        let patched = encode(in_time(self.api(id).patch(&id.name, &patch_params(), &Patch::Merge(&patch))).await?)?;
         if id.kind == Kind::SeiNode {
             self.remember(patched.clone())?;
         }
@@ -197,9 +196,8 @@ impl<V: Views> Cluster for KubeCluster<V> {
             "status": merge_patch::between(&old, &encode(status)?),
         });
         let id = ObjectId::new(Kind::SeiNode, node.namespace().unwrap_or_default(), node.name_any());
-        let params = PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
         let api = self.api(&id);
-        self.remember(encode(in_time(api.patch_status(&id.name, &params, &Patch::Merge(&patch))).await?)?)
+        self.remember(encode(in_time(api.patch_status(&id.name, &patch_params(), &Patch::Merge(&patch))).await?)?)
     }
 
     async fn announce(&self, key: &NodeKey, uid: &str, event: &Event) -> Result<(), ClusterError> {
@@ -211,6 +209,12 @@ impl<V: Views> Cluster for KubeCluster<V> {
 /// Of a plain create or replace.
 pub(super) fn post_params() -> PostParams {
     PostParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PostParams::default() }
+}
+
+/// Of a merge patch, and of an apply. The API server does not look for fields that it does not know: it would only warn of them in
+/// headers, after reading each patch once more.
+fn patch_params() -> PatchParams {
+    PatchParams::apply(FIELD_MANAGER).validation_ignore()
 }
 
 /// What a plain create came to: that the name is taken is an answer, too.
