@@ -15,7 +15,7 @@ use super::view::Check;
 /// Requests of the test under way at the same time.
 const HANDS: usize = 16;
 /// One list of all nodes each time, so the more of them, the more seldom: see [`Fleet::pause`].
-const POLL_PER_NODE: Duration = Duration::from_millis(5);
+const POLL_PER_NODE: Duration = Duration::from_millis(10);
 const POLL_MIN: Duration = Duration::from_millis(250);
 /// Generous: it bounds a hang, it measures nothing.
 const DEADLINE: Duration = Duration::from_secs(300);

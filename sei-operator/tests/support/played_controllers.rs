@@ -1,11 +1,12 @@
 //! StatefulSet controller, scheduler and kubelet in one, for measurements of the operator and of what it asks of the API server:
-//! the real ones ask as much again, on the same cores. They make pods and let them run, with three requests for each, and do
-//! nothing else.
+//! the real ones ask as much again, on the same cores. They make pods and let them run, with two requests for each, and do
+//! nothing else: a StatefulSet does not hear of its pod.
 
+use std::collections::BTreeSet;
 use std::future::ready;
 
 use futures::TryStreamExt;
-use k8s_openapi::api::apps::v1::{StatefulSet, StatefulSetStatus};
+use k8s_openapi::api::apps::v1::StatefulSet;
 use k8s_openapi::api::core::v1::{
     Container, ContainerState, ContainerStateRunning, ContainerStateTerminated, ContainerStatus, Pod, PodCondition,
     PodSpec, PodStatus, PodTemplateSpec,
@@ -48,7 +49,8 @@ impl Drop for PlayedControllers<'_> {
 
 async fn bring_up_all(cluster: Client, sidecars: PlayedSidecar) {
     let seen = watcher(Api::<StatefulSet>::all(cluster.clone()), watcher::Config::default()).applied_objects();
-    let new = seen.try_filter(|set| ready(set.status.as_ref().is_none_or(|status| status.replicas == 0)));
+    let mut served = BTreeSet::new();
+    let new = seen.try_filter(|set| ready(served.insert(set.uid())));
     let done = new.try_for_each_concurrent(HANDS, async |set| {
         bring_up(&cluster, &sidecars, &set).await;
         Ok(())
@@ -56,18 +58,15 @@ async fn bring_up_all(cluster: Client, sidecars: PlayedSidecar) {
     done.await.expect("the API server serves StatefulSets");
 }
 
-/// A pod that runs on a machine, and a StatefulSet that tells of it.
+/// A pod that runs on a machine.
 async fn bring_up(cluster: &Client, sidecars: &PlayedSidecar, set: &StatefulSet) {
-    let (namespace, name) = (set.namespace().expect("it is namespaced"), set.name_any());
-    let sets: Api<StatefulSet> = Api::namespaced(cluster.clone(), &namespace);
+    let namespace = set.namespace().expect("it is namespaced");
     let pods: Api<Pod> = Api::namespaced(cluster.clone(), &namespace);
     let params = PostParams::default();
     let mut pod = pods.create(&params, &pod_of(set)).await.expect("a pod of the StatefulSet");
     pod.status = Some(running(pod.spec.as_ref().expect("a pod has a spec")));
     let pod = pods.replace_status(&pod.name_any(), &params, &pod).await.expect("a pod that runs");
-    sidecars.node(&namespace, &name).runs_in(&pod);
-    let told = StatefulSet { status: Some(up_to_date(set)), ..set.clone() };
-    sets.replace_status(&name, &params, &told).await.expect("a StatefulSet with a pod");
+    sidecars.node(&namespace, &set.name_any()).runs_in(&pod);
 }
 
 fn pod_of(set: &StatefulSet) -> Pod {
@@ -121,20 +120,5 @@ fn running(pod: &PodSpec) -> PodStatus {
         init_container_statuses: pod.init_containers.as_ref().map(|all| all.iter().map(container).collect()),
         container_statuses: Some(pod.containers.iter().map(container).collect()),
         ..PodStatus::default()
-    }
-}
-
-/// Status of a StatefulSet whose only pod is of its newest revision.
-fn up_to_date(set: &StatefulSet) -> StatefulSetStatus {
-    StatefulSetStatus {
-        observed_generation: set.metadata.generation,
-        replicas: 1,
-        ready_replicas: Some(1),
-        available_replicas: Some(1),
-        current_replicas: Some(1),
-        updated_replicas: Some(1),
-        current_revision: Some(REVISION.to_owned()),
-        update_revision: Some(REVISION.to_owned()),
-        ..StatefulSetStatus::default()
     }
 }
