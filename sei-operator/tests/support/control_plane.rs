@@ -339,6 +339,8 @@ impl Files<'_> {
             ("token-auth-file", &self.path("tokens.csv")),
             ("authorization-mode", "RBAC"),
             ("disable-admission-plugins", "ServiceAccount,TaintNodesByCondition"),
+            // Nobody here is to be kept from the server by somebody else.
+            ("enable-priority-and-fairness", "false"),
             ("audit-policy-file", &self.path("audit-policy.json")),
             ("audit-log-path", &self.path("audit.log")),
             // One file for the whole run: rotation would lose counted requests.
