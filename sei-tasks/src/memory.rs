@@ -98,8 +98,8 @@ impl Memory {
         self.note(key, |known| known.unreadable.replace(why.to_owned())).as_deref() != Some(why)
     }
 
-    /// The node can be read.
-    pub(crate) fn is_readable(&self, key: &NodeKey) {
+    /// Remembers that the node could be read.
+    pub(crate) fn was_readable(&self, key: &NodeKey) {
         self.with(|nodes| nodes.get_mut(key).and_then(|known| known.unreadable.take()));
     }
 

@@ -33,7 +33,7 @@ pub async fn reconcile_node<C: Cluster, S: Sidecar, K: Clock>(
     match read_and_reconcile(world, key).await {
         Err(ClusterError::Unreadable(unreadable)) => Ok(leave_alone(world, key, &unreadable).await),
         looked => {
-            world.memory.is_readable(key);
+            world.memory.was_readable(key);
             looked
         }
     }

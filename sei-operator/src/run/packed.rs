@@ -2,8 +2,6 @@
 //! seldom.
 
 use kube::core::{DynamicObject, ObjectMeta, TypeMeta};
-use sei_planner::api::SeiNode;
-use sei_tasks::{Unreadable, read_seinode};
 use serde_json::{Map, Value};
 
 /// What a pod is asked for, and a container of it: `PodFacts`.
@@ -48,14 +46,6 @@ pub(super) fn unpack(packed: &DynamicObject) -> serde_json::Result<Value> {
     }
     object.insert("metadata".to_owned(), serde_json::to_value::<&ObjectMeta>(&packed.metadata)?);
     Ok(Value::Object(object))
-}
-
-/// The SeiNode that was packed.
-///
-/// # Errors
-/// When this version cannot read it.
-pub(super) fn unpack_seinode(packed: &DynamicObject) -> Result<SeiNode, Unreadable> {
-    read_seinode(&unpack(packed).unwrap_or_default())
 }
 
 #[cfg(test)]

@@ -12,13 +12,13 @@ use kube::core::{ApiResource, DynamicObject, PartialObjectMeta, Resource};
 use kube::runtime::reflector::{Lookup, ObjectRef, Store};
 use sei_planner::api::SeiNode;
 use sei_planner::names::NodeKey;
-use sei_tasks::Unreadable;
 use sei_tasks::kube::Views;
 use sei_tasks::world::{Kind, ObjectId};
+use sei_tasks::{Unreadable, read_seinode};
 use serde_json::Value;
 use tokio::sync::OnceCell;
 
-use super::packed::{unpack, unpack_seinode};
+use super::packed::unpack;
 use super::watch::pod_resource;
 
 /// Stores that the watches keep up to date.
@@ -85,7 +85,7 @@ impl WatchedViews {
 
 impl Views for WatchedViews {
     fn node(&self, key: &NodeKey) -> Result<Option<SeiNode>, Unreadable> {
-        self.watched(key).map(|packed| unpack_seinode(&packed)).transpose()
+        self.watched(key).map(|packed| read_seinode(&unpack(&packed).unwrap_or_default())).transpose()
     }
 
     fn version(&self, key: &NodeKey) -> Option<u64> {

@@ -23,13 +23,15 @@ use super::process_group::{Pause, ProcessGroup, tail};
 /// namespace, may do what their roles say, and the others everything.
 const USERS: [&str; 6] = ["admin", "controllers", "scheduler", "kubelet", "operator", "confined"];
 /// Node pools and storage classes that `fixtures/platform/test.env` names.
-const POOLS: [&str; 2] = ["sei-node", "sei-archive"];
+pub(crate) const POOLS: [&str; 2] = ["sei-node", "sei-archive"];
 const STORAGE_CLASSES: [&str; 3] = ["gp3-10k-750", "gp3", "gp3-archive"];
 const READY_DEADLINE: Duration = Duration::from_secs(90);
 const API_SERVER: &str = "kube-apiserver";
+const CONTROLLER_MANAGER: &str = "kube-controller-manager";
+const SCHEDULER: &str = "kube-scheduler";
 const KUBELET: &str = "kwok";
-/// Clients of the API server.
-const CONTROLLERS: [&str; 3] = ["kube-controller-manager", "kube-scheduler", KUBELET];
+/// Those that make something of what is created.
+const CONTROLLERS: [&str; 3] = [CONTROLLER_MANAGER, SCHEDULER, KUBELET];
 /// How far the heap of a server may grow, in percent of what lives, before it is looked through: memory for time.
 const HEAP_GROWTH: &str = "800";
 /// Set to keep the logs, the audit log and the kubeconfigs after the run.
@@ -122,9 +124,9 @@ impl ControlPlane {
         let files = Files { dir: self.dir() };
         let start = |name, arguments| Server::start(&self.group, bin, self.dir(), name, arguments);
         self.servers().extend([
-            start(CONTROLLERS[0], files.controllers(&self.certificates)),
-            start(CONTROLLERS[1], files.scheduler()),
-            start(CONTROLLERS[2], files.kubelet()),
+            start(CONTROLLER_MANAGER, files.controllers(&self.certificates)),
+            start(SCHEDULER, files.scheduler()),
+            start(KUBELET, files.kubelet()),
         ]);
     }
 
@@ -153,7 +155,7 @@ impl ControlPlane {
         self.with_server(KUBELET, |kubelet| Pause::of(kubelet.child.as_ref().expect("it runs")))
     }
 
-    /// Stops those that make something of what is created, the played kubelet too, until the guard is dropped.
+    /// Stops the controllers, the scheduler and the played kubelet until the guard is dropped.
     pub(crate) fn without_controllers(&self) -> WithoutControllers<'_> {
         self.each_controller(Server::kill);
         WithoutControllers { plane: self }
@@ -248,11 +250,16 @@ async fn furnish(admin: &Client) {
     }
 }
 
+/// The name of the only machine of a node pool.
+pub(crate) fn machine(pool: &str) -> String {
+    format!("kwok-{pool}")
+}
+
 fn node(pool: &str) -> Node {
     let plenty = json!({"cpu": "100000", "memory": "1000Ti", "pods": "100000"});
     from_json(json!({
         "metadata": {
-            "name": format!("kwok-{pool}"),
+            "name": machine(pool),
             "labels": {"karpenter.sh/nodepool": pool, "kubernetes.io/os": "linux", "kubernetes.io/arch": "amd64"},
             "annotations": {"kwok.x-k8s.io/node": "fake"},
         },

@@ -18,13 +18,11 @@ use kube::runtime::{WatchStreamExt, watcher};
 use kube::{Api, Client, Resource, ResourceExt};
 use tokio::task::JoinHandle;
 
-use super::control_plane::WithoutControllers;
+use super::control_plane::{POOLS, WithoutControllers, machine};
 use super::played_sidecar::PlayedSidecar;
 
 /// Requests under way at the same time.
 const HANDS: usize = 16;
-/// The machine of every pod.
-const MACHINE: &str = "kwok-sei-node";
 /// Of every StatefulSet, whatever its template.
 const REVISION: &str = "played";
 
@@ -80,7 +78,7 @@ fn pod_of(set: &StatefulSet) -> Pod {
     if let Some(pod_spec) = pod.spec.as_mut() {
         pod_spec.hostname = Some(name.clone());
         pod_spec.subdomain = spec.service_name.clone();
-        pod_spec.node_name = Some(MACHINE.to_owned());
+        pod_spec.node_name = Some(machine(POOLS[0]));
     }
     pod.metadata.name = Some(name);
     pod

@@ -72,7 +72,7 @@ impl<V: Views> KubeCluster<V> {
         };
         for node in in_time(api.list(&ListParams::default())).await?.items {
             // One that this version cannot read is left alone, as the watch leaves it.
-            let _ = encode(node).and_then(|node| self.remember(node));
+            let _ = encode(node).and_then(|node| self.remember(&node));
         }
         Ok(())
     }
@@ -86,8 +86,8 @@ impl<V: Views> KubeCluster<V> {
         }
     }
 
-    fn remember(&self, written: Value) -> Result<SeiNode, ClusterError> {
-        let node = read_seinode(&written)?;
+    fn remember(&self, written: &Value) -> Result<SeiNode, ClusterError> {
+        let node = read_seinode(written)?;
         let key = NodeKey::of(&node);
         let gone = node.metadata.deletion_timestamp.is_some() && node.finalizers().is_empty();
         self.with_written(|all| {
@@ -184,7 +184,7 @@ impl<V: Views> Cluster for KubeCluster<V> {
         let patch = json!({ "metadata": metadata });
         let patched = encode(in_time(self.api(id).patch(&id.name, &patch_params(), &Patch::Merge(&patch))).await?)?;
         if id.kind == Kind::SeiNode {
-            self.remember(patched.clone())?;
+            self.remember(&patched)?;
         }
         Ok(patched)
     }
@@ -197,7 +197,7 @@ impl<V: Views> Cluster for KubeCluster<V> {
         });
         let id = ObjectId::new(Kind::SeiNode, node.namespace().unwrap_or_default(), node.name_any());
         let api = self.api(&id);
-        self.remember(encode(in_time(api.patch_status(&id.name, &patch_params(), &Patch::Merge(&patch))).await?)?)
+        self.remember(&encode(in_time(api.patch_status(&id.name, &patch_params(), &Patch::Merge(&patch))).await?)?)
     }
 
     async fn announce(&self, key: &NodeKey, uid: &str, event: &Event) -> Result<(), ClusterError> {

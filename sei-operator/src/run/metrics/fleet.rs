@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use kube::core::DynamicObject;
-use sei_planner::api::{ConditionStatus, NodePhase, PlanPhase, SeiNodeStatus, TaskPlan, TaskStatus, conditions};
+use sei_planner::api::{
+    ConditionStatus, NodePhase, PlanPhase, SeiNode, SeiNodeStatus, TaskPlan, TaskStatus, conditions,
+};
 use sei_planner::names::NodeKey;
 
 use super::catalogue::{
@@ -11,7 +13,7 @@ use super::catalogue::{
     SIDECAR_READY, TASK_WAITING, UNREADABLE,
 };
 use super::{CONTROLLER, known_task, plan_type};
-use crate::run::packed::unpack_seinode;
+use crate::run::packed::unpack;
 
 /// The series of each gauge, by the stem of its name.
 #[derive(Debug, Default)]
@@ -97,5 +99,6 @@ fn active_plan(status: &SeiNodeStatus) -> Option<&TaskPlan> {
 
 /// The status of a node, unless this version cannot read the node.
 fn status_of(node: &DynamicObject) -> Option<SeiNodeStatus> {
-    Some(unpack_seinode(node).ok()?.status.unwrap_or_default())
+    let node: SeiNode = serde_json::from_value(unpack(node).ok()?).ok()?;
+    Some(node.status.unwrap_or_default())
 }
